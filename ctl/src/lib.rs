@@ -1,0 +1,1 @@
+//! companionctl as a library.

@@ -1,0 +1,2 @@
+//! Speaks text through libespeak-ng, as a process of its own.
+fn main() {}

@@ -1,0 +1,1 @@
+//! companiond, the daemon.
