@@ -1,0 +1,43 @@
+//! What speaking needs from the outside: something that turns a sentence into sound.
+
+use std::ops::ControlFlow;
+
+use companion_types::{Cancel, ErrorKind, Language, SampleRate, Sentence, SpeechChunk};
+
+/// A sentence with all that a synthesiser needs to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Utterance {
+    /// The sentence; its emotion picks the reference audio or the prosody.
+    pub sentence: Sentence,
+    /// Language of the surrounding reply; spans of the other one are spoken in theirs.
+    pub language: Language,
+}
+
+/// A synthesiser failed.
+#[derive(Debug, thiserror::Error)]
+#[error("voice: {message}")]
+pub struct SynthesizerError {
+    /// What failed and what to do.
+    pub message: String,
+    /// Its kind.
+    pub kind: ErrorKind,
+}
+
+/// Turns sentences into sound. Owned by one thread.
+pub trait Synthesizer: Send {
+    /// Rate of the samples it makes.
+    fn rate(&self) -> SampleRate;
+
+    /// Speaks one sentence, pushing chunks of 100-400 ms to `sink` as soon as they are there; the
+    /// final one is marked `last` and comes even when nothing can be spoken (then without samples).
+    /// Returns early when `sink` breaks or `cancel` is set.
+    ///
+    /// # Errors
+    /// When the synthesiser fails.
+    fn speak(
+        &mut self,
+        utterance: &Utterance,
+        cancel: &Cancel,
+        sink: &mut dyn FnMut(SpeechChunk) -> ControlFlow<()>,
+    ) -> Result<(), SynthesizerError>;
+}
