@@ -1,1 +1,5 @@
 //! The engine room.
+
+mod error;
+
+pub use error::EngineError;
