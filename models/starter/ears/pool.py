@@ -1,0 +1,75 @@
+"""Makes clips: sentences of the grammar, salads of common words, in random voices, as shards on disk."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+
+from grammar.expand import sentence
+from speak import Espeak, clip
+from vocab import chinese_words, english_words, hanzi
+
+
+def salad(lang: str, rng: random.Random, words: list[str], chars: list[str]) -> str:
+    """Random common words, so that every piece of the vocabulary is heard."""
+    count = rng.randint(2, 6)
+    if lang == "en":
+        return " ".join(rng.choice(words[: rng.choice((800, 5000))]) for _ in range(count))
+    if rng.random() < 0.25:
+        return "".join(rng.choice(chars) for _ in range(rng.randint(2, 6)))
+    return "".join(rng.choice(words[: rng.choice((1500, 9000))]) for _ in range(rng.randint(1, 4)))
+
+
+def text_of(lang: str, rng: random.Random, lists: dict) -> str:
+    """A grammar sentence, two of them, or a salad."""
+    roll = rng.random()
+    if roll < 0.22:
+        return salad(lang, rng, *lists[lang])
+    if roll < 0.27:
+        joint = "" if lang == "zh" else " "
+        return sentence(lang, rng) + joint + sentence(lang, rng)
+    if roll < 0.40:
+        # A sentence with foreign words in it: the grammar must not be all that is ever heard.
+        joint = "" if lang == "zh" else " "
+        parts = [sentence(lang, rng), salad(lang, rng, *lists[lang])]
+        rng.shuffle(parts)
+        return joint.join(parts)
+    return sentence(lang, rng)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--clips", type=int, default=80000)
+    parser.add_argument("--english", type=float, default=0.58, help="share of English clips")
+    parser.add_argument("--seed", type=int, default=11)
+    args = parser.parse_args()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    rng = random.Random(args.seed)
+    espeak = Espeak()
+    lists = {"zh": (chinese_words(), hanzi()), "en": (english_words(), [])}
+    done = 0
+    while done < args.clips:
+        pcm, texts, langs = [], [], []
+        while len(pcm) < 1000:
+            lang = "en" if rng.random() < args.english else "zh"
+            text = text_of(lang, rng, lists)
+            samples = clip(espeak, text, lang, rng)
+            if 4000 < len(samples) < 16000 * 9:
+                pcm.append(samples)
+                texts.append(text)
+                langs.append(lang)
+        path = args.folder / f"{args.seed:03}-{done // 1000:05}.npz"
+        with open(path.with_suffix(".part"), "wb") as out:
+            np.savez(out, pcm=np.concatenate(pcm), ends=np.cumsum([len(p) for p in pcm]), texts=np.array(texts), langs=np.array(langs))
+        os.replace(path.with_suffix(".part"), path)
+        done += 1000
+        print(path, done, flush=True)
+
+
+if __name__ == "__main__":
+    main()

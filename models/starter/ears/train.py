@@ -1,0 +1,194 @@
+"""Trains the starter ears. `python train.py --out DIR --minutes N [--device cuda] [--init DIR]`"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn import functional as F
+
+from augment import Augmenter
+from features import fbank, lfr, read_cmvn, write_cmvn
+from model import LANGUAGES, TEXTNORM, SenseVoice
+from vocab import Vocabulary, build
+
+CONF = {"output_size": 192, "attention_heads": 4, "linear_units": 768, "num_blocks": 6, "tp_blocks": 2, "dropout_rate": 0.1, "positional_dropout_rate": 0.1, "attention_dropout_rate": 0.1, "input_layer": "pe", "pos_enc_class": "SinusoidalPositionEncoder", "normalize_before": True, "kernel_size": 11, "sanm_shfit": 0, "selfattention_layer_type": "sanm"}
+
+
+class Clips:
+    """All clips that the pool has made so far."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self.folder, self.limit, self.seen = folder, limit, set()
+        self.pcm: list[np.ndarray] = []
+        self.texts: list[tuple[str, str]] = []
+
+    def refresh(self) -> None:
+        """Reads new shards."""
+        for path in sorted(self.folder.glob("*.npz")):
+            if path.name in self.seen or len(self.pcm) >= self.limit:
+                continue
+            self.seen.add(path.name)
+            shard = np.load(path)
+            self.pcm += np.split(shard["pcm"], shard["ends"][:-1])
+            self.texts += list(zip(shard["texts"].tolist(), shard["langs"].tolist()))
+
+
+class Batches:
+    """Random clips, spoiled, as features and targets."""
+
+    def __init__(self, clips: Clips, vocab: Vocabulary, cmvn, seed: int) -> None:
+        self.clips, self.vocab, self.cmvn = clips, vocab, cmvn
+        self.rng, self.augment = random.Random(seed), Augmenter(seed)
+
+    def item(self, strength: float):
+        vocab, rng = self.vocab, self.rng
+        self.augment.clips = self.clips.pcm
+        itn = rng.choice(("withitn", "woitn"))
+        if rng.random() < 0.07:
+            wave, text, aux, lang, tags = self.augment.no_speech(), [], [], "nospeech", ("nospeech", "EMO_UNKNOWN", "Event_UNK", itn)
+        else:
+            index = rng.randrange(len(self.clips.pcm))
+            sentence, lang = self.clips.texts[index]
+            wave = self.augment.speech(self.clips.pcm[index].astype(np.float32) / 32768, strength)
+            text, aux = vocab.encode(sentence, lang), vocab.encode_aux(sentence, lang)
+            tags = (lang, "EMO_UNKNOWN", "Speech", itn)
+        feats = lfr(fbank(torch.from_numpy(wave)))
+        feats = (feats + self.cmvn[0]) * self.cmvn[1]
+        if lang != "nospeech" and rng.random() < strength:
+            spans = rng.randint(0, 2)
+            for _ in range(spans):
+                start, width = rng.randrange(7 * 80 - 12), rng.randint(2, 12)
+                band = [i for b in range(7) for i in range(b * 80 + start % 80, min((b + 1) * 80, b * 80 + start % 80 + width))]
+                feats[:, band] = 0
+        query = "auto" if rng.random() < 0.6 or lang == "nospeech" else lang
+        return feats, text, aux, [vocab.tag(t) for t in tags], LANGUAGES[query], TEXTNORM[itn]
+
+    def batch(self, size: int, strength: float):
+        items = [self.item(strength) for _ in range(size * 4)]
+        items.sort(key=lambda i: len(i[0]))
+        for start in range(0, len(items), size):
+            part = items[start : start + size]
+            yield (
+                nn.utils.rnn.pad_sequence([i[0] for i in part], batch_first=True),
+                torch.tensor([len(i[0]) for i in part]),
+                [i[1] for i in part], [i[2] for i in part],
+                torch.tensor([i[3] for i in part]), torch.tensor([i[4] for i in part]), torch.tensor([i[5] for i in part]),
+            )
+
+
+def ctc(logits: torch.Tensor, lengths: torch.Tensor, targets: list[list[int]]) -> torch.Tensor:
+    """CTC per target token."""
+    sizes = torch.tensor([len(t) for t in targets])
+    flat = torch.tensor([i for t in targets for i in t], dtype=torch.long)
+    loss = F.ctc_loss(logits.float().log_softmax(-1).transpose(0, 1), flat, lengths.cpu(), sizes, blank=0, reduction="none", zero_infinity=True)
+    return (loss / sizes.clamp(min=1).to(loss.device)).mean()
+
+
+def export(model: SenseVoice, out: Path) -> None:
+    """Writes the model directory's own files; half precision."""
+    out.mkdir(parents=True, exist_ok=True)
+    weights = {k: v.detach().cpu().half().contiguous() for k, v in model.state_dict().items()}
+    save_file(weights, out / "model.safetensors")
+    config = {
+        "encoder": "SenseVoiceEncoderSmall", "encoder_conf": CONF, "model": "SenseVoiceSmall",
+        "model_conf": {"length_normalized_loss": True, "sos": 1, "eos": 2, "ignore_id": -1},
+        "tokenizer": "SentencepiecesTokenizer", "tokenizer_conf": {"bpemodel": None, "unk_symbol": "<unk>", "split_with_space": True},
+        "frontend": "WavFrontend", "frontend_conf": {"fs": 16000, "window": "hamming", "n_mels": 80, "frame_length": 25, "frame_shift": 10, "lfr_m": 7, "lfr_n": 6, "dither": 0.0, "cmvn_file": None},
+    }
+    (out / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    meta = {"framework": "pytorch", "task": "auto-speech-recognition", "model": {"type": "funasr"}, "file_path_metas": {"init_param": "model.safetensors", "config": "config.yaml", "tokenizer_conf": {"bpemodel": "chn_jpn_yue_eng_ko_spectok.bpe.model"}, "frontend_conf": {"cmvn_file": "am.mvn"}}}
+    (out / "configuration.json").write_text(json.dumps(meta, indent=1))
+
+
+def prepare(args, clips: Clips) -> tuple[Vocabulary, tuple]:
+    """Vocabulary and CMVN: those of `--init`, or new ones."""
+    vocab_dir = args.work / "vocab"
+    if args.init:
+        vocab_dir.mkdir(parents=True, exist_ok=True)
+        build(vocab_dir)
+        for name in ("chn_jpn_yue_eng_ko_spectok.bpe.model", "tokens.json"):
+            shutil.copy(args.init / name, vocab_dir / name)
+    elif not (vocab_dir / "tokens.json").exists():
+        build(vocab_dir)
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name in ("chn_jpn_yue_eng_ko_spectok.bpe.model", "tokens.json"):
+        shutil.copy(vocab_dir / name, args.out / name)
+    if args.init:
+        shutil.copy(args.init / "am.mvn", args.out / "am.mvn")
+    else:
+        augment = Augmenter(5)
+        rows = torch.cat([lfr(fbank(torch.from_numpy(augment.speech(p.astype(np.float32) / 32768, 0.0)))) for p in clips.pcm[:600]])
+        write_cmvn(args.out / "am.mvn", rows.mean(0), rows.std(0))
+    return Vocabulary(vocab_dir), read_cmvn(args.out / "am.mvn")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="model directory to write")
+    parser.add_argument("--work", type=Path, required=True, help="scratch folder; clips lie in its `clips`")
+    parser.add_argument("--minutes", type=float, default=90)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--lr", type=float, default=1.5e-3)
+    parser.add_argument("--init", type=Path, help="model directory to go on from")
+    parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--limit", type=int, default=90000, help="clips kept in memory")
+    args = parser.parse_args()
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(args.threads)
+    clips = Clips(args.work / "clips", args.limit)
+    while len(clips.pcm) < 3000:
+        clips.refresh()
+        time.sleep(1)
+    vocab, cmvn = prepare(args, clips)
+    model = SenseVoice(CONF, vocab.size).to(args.device)
+    aux_head = nn.Linear(CONF["output_size"], vocab.aux_size).to(args.device)
+    if args.init:
+        model.load_state_dict({k: v.float() for k, v in load_file(args.init / "model.safetensors").items()})
+    params = [*model.parameters(), *aux_head.parameters()]
+    optimizer = torch.optim.AdamW(params, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.01)
+    batches = Batches(clips, vocab, cmvn, args.seed)
+    start, step, saved, shown, seen, loss_sum = time.time(), 0, time.time(), time.time(), 0, 0.0
+    while (share := (time.time() - start) / (args.minutes * 60)) < 1:
+        strength = 0.6 if args.init else float(np.clip((share - 0.15) / 0.15, 0, 1))
+        for feats, lengths, texts, auxes, tags, language, textnorm in batches.batch(args.batch, strength):
+            rate = args.lr * min(1, (step + 1) / 300) * (0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * min(share, 1))))
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            move = lambda t: t.to(args.device)
+            with torch.autocast(args.device.split(":")[0], dtype=torch.bfloat16):
+                logits, middle = model(move(feats), move(lengths), move(language), move(textnorm))
+                aux_logits = aux_head(middle)
+            text_loss = ctc(logits[:, 4:], lengths, texts)
+            aux_loss = ctc(aux_logits[:, 4:], lengths, auxes)
+            tag_loss = F.cross_entropy(logits[:, :4].float().reshape(-1, vocab.size), move(tags).reshape(-1))
+            loss = text_loss + 0.3 * tag_loss + (0.5 if share < 0.5 else 0.2) * aux_loss
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(params, 5.0)
+            optimizer.step()
+            step, seen, loss_sum = step + 1, seen + len(texts), loss_sum + float(text_loss.detach())
+        if time.time() - shown > 30:
+            print(f"{share:.3f} step {step} seen {seen} clips {len(clips.pcm)} text {loss_sum / step:.3f} now {float(text_loss):.3f} aux {float(aux_loss):.3f} tag {float(tag_loss):.3f}", flush=True)
+            shown = time.time()
+            clips.refresh()
+        if time.time() - saved > 240:
+            export(model, args.out)
+            saved = time.time()
+    export(model, args.out)
+    print("done", step, seen)
+
+
+if __name__ == "__main__":
+    main()
