@@ -1,5 +1,14 @@
-//! The engine room.
+//! The engine room: models, their weights and their arithmetic. It knows tensors, samples and
+//! tokens, never words, emotions or rooms; the daemon's backends bring the two together. A model
+//! lives on one thread and is `&mut` there; nothing here starts a thread of its own.
 
 mod error;
 
+pub mod ctc;
+pub mod dsp;
+pub mod models;
+pub mod sentencepiece;
+pub mod weights;
+
+pub use candle_core::Device;
 pub use error::EngineError;

@@ -98,3 +98,57 @@ pub fn clip(path: &Path) -> anyhow::Result<Vec<f32>> {
         .map(|sample| Ok(f32::from(sample?) / 32_768.0))
         .collect::<anyhow::Result<_>>()
 }
+
+/// Which model a directory's configuration names.
+#[must_use]
+pub fn model_kind(folder: &Path) -> Option<String> {
+    let text = fs::read_to_string(folder.join("config.yaml")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("model:"))?;
+    Some(line.trim().trim_matches(['"', '\'']).to_owned())
+}
+
+/// Keys of the cases a description holds.
+#[must_use]
+pub fn case_keys(description: &Value) -> Vec<String> {
+    let cases = description.get("cases").and_then(Value::as_array);
+    let key = |case: &Value| {
+        let name = case.get("key").or_else(|| case.get("id")).or_else(|| case.get("name"));
+        name.and_then(Value::as_str).map(str::to_owned)
+    };
+    cases.into_iter().flatten().filter_map(key).collect()
+}
+
+/// The text at a key.
+///
+/// # Errors
+/// When there is none.
+pub fn text<'a>(value: &'a Value, key: &str) -> anyhow::Result<&'a str> {
+    value.get(key).and_then(Value::as_str).with_context(|| format!("no text {key:?}"))
+}
+
+/// The number at a key.
+///
+/// # Errors
+/// When there is none.
+pub fn number(value: &Value, key: &str) -> anyhow::Result<usize> {
+    let number = value.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+    number.with_context(|| format!("no number {key:?}"))
+}
+
+/// The list at a key.
+///
+/// # Errors
+/// When there is none.
+pub fn list<'a>(value: &'a Value, key: &str) -> anyhow::Result<&'a [Value]> {
+    let list = value.get(key).and_then(Value::as_array);
+    list.map(Vec::as_slice).with_context(|| format!("no list {key:?}"))
+}
+
+/// The list of plain values at a key.
+///
+/// # Errors
+/// When there is none, or its values are of another type.
+pub fn values<T: serde::de::DeserializeOwned>(value: &Value, key: &str) -> anyhow::Result<Vec<T>> {
+    let list = value.get(key).with_context(|| format!("no list {key:?}"))?;
+    serde_json::from_value(list.clone()).with_context(|| format!("list {key:?}"))
+}

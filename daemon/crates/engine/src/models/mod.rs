@@ -1,0 +1,4 @@
+//! Models, one architecture per module.
+
+pub mod sanm;
+pub mod sensevoice;

@@ -1,0 +1,276 @@
+//! SenseVoiceSmall ("FunAudioLLM: Voice Understanding and Generation Foundation Models", 2024): one
+//! pass over an utterance writes its language, emotion, audio event and text. Reads FunASR model
+//! directories; a model lives on one thread and is `&mut` there.
+
+mod config;
+mod encoder;
+mod rich_text;
+
+use std::{fmt, path::Path};
+
+use candle_core::{Device, Tensor};
+
+pub use config::SenseVoiceConfig;
+pub use encoder::{QUERY_ROWS, Stage};
+pub use rich_text::plain_text;
+
+use self::encoder::Network;
+use super::sanm::Loader;
+use crate::{
+    EngineError,
+    ctc::{self, Aligned, LogProbs},
+    dsp::{Cmvn, Features, Frontend},
+    sentencepiece::SentencePiece,
+    weights::ModelDirectory,
+};
+
+/// Milliseconds per row: six frames of 10 ms.
+const ROW_MS: i64 = 60;
+/// A row's sound begins half a row before it.
+const ROW_LEAD_MS: i64 = 30;
+/// Rows of the query embedding for event and emotion, which take no choice.
+const EVENT_QUERY: u32 = 1;
+const EMOTION_QUERY: u32 = 2;
+/// The tag that stands for an emotion the model is not sure of.
+const UNKNOWN_EMOTION: &str = "<|EMO_UNKNOWN|>";
+
+/// Language the model is told to expect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SenseVoiceLanguage {
+    /// It decides.
+    #[default]
+    Auto,
+    /// Mandarin.
+    Chinese,
+    /// English.
+    English,
+    /// Cantonese.
+    Cantonese,
+    /// Japanese.
+    Japanese,
+    /// Korean.
+    Korean,
+    /// No speech.
+    NoSpeech,
+}
+
+impl SenseVoiceLanguage {
+    /// Row of the query embedding.
+    #[must_use]
+    pub fn query(self) -> u32 {
+        match self {
+            Self::Auto => 0,
+            Self::Chinese => 3,
+            Self::English => 4,
+            Self::Cantonese => 7,
+            Self::Japanese => 11,
+            Self::Korean => 12,
+            Self::NoSpeech => 13,
+        }
+    }
+}
+
+/// How an utterance is to be written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SenseVoiceOptions {
+    /// Expected language.
+    pub language: SenseVoiceLanguage,
+    /// With punctuation, and digits for spoken numbers.
+    pub itn: bool,
+    /// Never answers that the emotion is unknown.
+    pub ban_unknown_emotion: bool,
+}
+
+impl Default for SenseVoiceOptions {
+    fn default() -> Self {
+        Self { language: SenseVoiceLanguage::Auto, itn: true, ban_unknown_emotion: false }
+    }
+}
+
+impl SenseVoiceOptions {
+    /// Rows of the query embedding.
+    #[must_use]
+    pub fn queries(&self) -> [u32; QUERY_ROWS] {
+        let text_form = if self.itn { 14 } else { 15 };
+        [self.language.query(), EVENT_QUERY, EMOTION_QUERY, text_form]
+    }
+}
+
+/// A token of the text, in time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenSpan {
+    /// Its id.
+    pub id: u32,
+    /// Its piece, [U+2581] for a space.
+    pub piece: String,
+    /// When it begins, milliseconds from the begin of the audio.
+    pub start_ms: u32,
+    /// When it ends.
+    pub end_ms: u32,
+    /// How sure the model is, 0..1.
+    pub probability: f32,
+}
+
+/// What was heard.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CtcText {
+    /// Ids of tags and text.
+    pub ids: Vec<u32>,
+    /// Their pieces.
+    pub pieces: Vec<String>,
+    /// Tags and text as one string, for example `<|zh|><|HAPPY|><|Speech|><|withitn|>你好。`.
+    pub text: String,
+    /// The tokens of the text alone, in time.
+    pub tokens: Vec<TokenSpan>,
+    /// Geometric mean of the text tokens' probabilities; 0 when nothing was said.
+    pub confidence: f32,
+}
+
+/// The model with its front end and vocabulary.
+pub struct SenseVoice {
+    frontend: Frontend,
+    network: Network,
+    vocabulary: SentencePiece,
+    unknown_emotion: Option<u32>,
+}
+
+impl fmt::Debug for SenseVoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SenseVoice").field("vocabulary", &self.vocabulary).finish_non_exhaustive()
+    }
+}
+
+impl SenseVoice {
+    /// Loads a model directory.
+    ///
+    /// # Errors
+    /// When a file is missing, damaged, or does not fit the others.
+    pub fn load(directory: &Path, device: &Device) -> Result<Self, EngineError> {
+        Self::from_directory(&ModelDirectory::open(directory)?, device)
+    }
+
+    /// Loads the files of a directory.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn from_directory(files: &ModelDirectory, device: &Device) -> Result<Self, EngineError> {
+        let config = SenseVoiceConfig::read(files)?;
+        let vocabulary = SentencePiece::read(files.tokenizer_file()?)?;
+        let cmvn = Cmvn::read(files.cmvn_file(), config.frontend.dim())?;
+        let frontend = Frontend::new(config.frontend, Some(cmvn))?;
+        let mut file = files.weights()?;
+        let mut loader = Loader { file: &mut file, device };
+        let network = Network::load(&mut loader, &config, vocabulary.len())?;
+        let unknown_emotion = vocabulary.id(UNKNOWN_EMOTION);
+        Ok(Self { frontend, network, vocabulary, unknown_emotion })
+    }
+
+    /// The vocabulary.
+    #[must_use]
+    pub fn vocabulary(&self) -> &SentencePiece {
+        &self.vocabulary
+    }
+
+    /// Runs a second of silence, so that the first utterance finds everything in place.
+    ///
+    /// # Errors
+    /// When the model does not compute.
+    pub fn warm_up(&mut self) -> Result<(), EngineError> {
+        self.transcribe(&[0.0; 16_000], &SenseVoiceOptions::default()).map(|_| ())
+    }
+
+    /// Writes down an utterance: 16 kHz mono, -1..1. Less than a frame (25 ms) is nothing heard.
+    ///
+    /// # Errors
+    /// When the samples are no numbers or the model does not compute.
+    pub fn transcribe(
+        &mut self,
+        pcm: &[f32],
+        options: &SenseVoiceOptions,
+    ) -> Result<CtcText, EngineError> {
+        if pcm.len() < self.frontend.settings().fbank.frame_samples() {
+            return Ok(CtcText::default());
+        }
+        if let Some(at) = pcm.iter().position(|sample| !sample.is_finite()) {
+            return Err(EngineError::Input {
+                what: "audio",
+                problem: format!("sample {at} is not a finite number"),
+            });
+        }
+        let features = self.features(pcm)?;
+        let (values, classes) = self.log_probs(&features, options.queries(), &mut |_, _| Ok(()))?;
+        Ok(self.read(LogProbs::new(&values, classes), options))
+    }
+
+    /// Features of a clip.
+    ///
+    /// # Errors
+    /// When there are fewer than two samples.
+    pub fn features(&mut self, pcm: &[f32]) -> Result<Features, EngineError> {
+        self.frontend.extract(pcm)
+    }
+
+    /// Log-probabilities of features, row after row, and the number of classes; `look` sees the
+    /// rows of every stage.
+    ///
+    /// # Errors
+    /// When the features do not fit the model or it does not compute.
+    pub fn log_probs(
+        &mut self,
+        features: &Features,
+        queries: [u32; QUERY_ROWS],
+        look: &mut dyn FnMut(Stage, &Tensor) -> candle_core::Result<()>,
+    ) -> Result<(Vec<f32>, usize), EngineError> {
+        if features.dim != self.frontend.settings().dim() || features.rows() == 0 {
+            return Err(EngineError::Input {
+                what: "features",
+                problem: format!("{} rows of {} values", features.rows(), features.dim),
+            });
+        }
+        let log_probs = self.network.forward(features, queries, look)?;
+        super::sanm::host(&log_probs)
+            .map_err(|source| EngineError::Compute { stage: "SenseVoice", source })
+    }
+
+    /// Reads log-probabilities.
+    #[must_use]
+    pub fn read(&self, probs: LogProbs<'_>, options: &SenseVoiceOptions) -> CtcText {
+        let banned = self.unknown_emotion.filter(|_| options.ban_unknown_emotion);
+        let ids = ctc::collapse(&probs.best(banned));
+        let spoken = probs.from_row(QUERY_ROWS);
+        let greedy = ctc::greedy(spoken, banned);
+        let text_ids: Vec<u32> = greedy.iter().map(|token| token.id).collect();
+        let tokens = match ctc::align(spoken, &text_ids) {
+            Some(labels) => ctc::tokens(spoken, &labels),
+            None => greedy,
+        };
+        CtcText {
+            pieces: ids.iter().map(|&id| self.piece(id)).collect(),
+            text: self.vocabulary.decode(&ids),
+            ids,
+            confidence: ctc::confidence(&tokens),
+            tokens: tokens.iter().map(|token| self.span(token)).collect(),
+        }
+    }
+
+    fn piece(&self, id: u32) -> String {
+        self.vocabulary.piece(id).map(|piece| piece.text.clone()).unwrap_or_default()
+    }
+
+    fn span(&self, token: &Aligned) -> TokenSpan {
+        let ms = |row: usize| {
+            let row = i64::try_from(row).unwrap_or(i64::MAX / ROW_MS);
+            u32::try_from((row * ROW_MS - ROW_LEAD_MS).max(0)).unwrap_or(u32::MAX)
+        };
+        TokenSpan {
+            id: token.id,
+            piece: self.piece(token.id),
+            start_ms: ms(token.rows.start),
+            end_ms: ms(token.rows.end),
+            probability: token.probability,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,429 @@
+//! The pickle in a `torch.save` file, read for its tensors alone: names, types, shapes and the
+//! storages they lie in. Nothing is imported or called; what is no tensor is passed over. Values
+//! live in one arena whose size is bounded by the file's, so no nesting can exhaust the stack.
+
+use std::collections::HashMap;
+
+/// Where and how a tensor is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct StoredTensor {
+    /// Class of the storage, for example `HalfStorage`.
+    pub(super) storage_class: String,
+    /// Name of the storage's entry below `data/`.
+    pub(super) storage_key: String,
+    /// Elements before the first.
+    pub(super) offset: u64,
+    /// Sizes of the dimensions.
+    pub(super) shape: Vec<u64>,
+    /// Elements from one index to the next, per dimension.
+    pub(super) strides: Vec<u64>,
+}
+
+type Id = usize;
+
+#[derive(Clone, Debug)]
+enum Node {
+    Nothing,
+    Int(i64),
+    Text(String),
+    Tuple(Vec<Id>),
+    List(Vec<Id>),
+    Dict(Vec<(Id, Id)>),
+    Global(String),
+    Persistent(Id),
+    Tensor(StoredTensor),
+    Opaque,
+}
+
+/// Names under which a checkpoint nests its tensors.
+const NESTED_UNDER: [&str; 3] = ["state_dict", "model_state_dict", "model"];
+/// Longest text kept; a longer one names nothing.
+const LONGEST_NAME: u64 = 256;
+/// Most dimensions of a tensor.
+const MOST_DIMENSIONS: usize = 8;
+/// Prefix of names saved from a wrapped module.
+const WRAPPED: &str = "module.";
+
+/// The tensors of a pickle by name.
+pub(super) fn tensors(pickle: &[u8]) -> Result<Vec<(String, StoredTensor)>, String> {
+    let mut machine = Machine { bytes: pickle, ..Machine::default() };
+    let root = machine.run().map_err(|problem| format!("{problem} at byte {}", machine.at))?;
+    let Node::Dict(mut items) = machine.nodes[root].clone() else {
+        return Err("the pickle holds no dictionary of tensors".into());
+    };
+    for name in NESTED_UNDER {
+        let nested = items.iter().find(|(key, value)| {
+            machine.is_text(*key, name) && matches!(machine.nodes[*value], Node::Dict(_))
+        });
+        if let Some(Node::Dict(inner)) = nested.map(|(_, value)| machine.nodes[*value].clone()) {
+            items = inner;
+            break;
+        }
+    }
+    let tensors = items.into_iter().filter_map(|(key, value)| {
+        match (&machine.nodes[key], &machine.nodes[value]) {
+            (Node::Text(name), Node::Tensor(tensor)) => {
+                Some((name.strip_prefix(WRAPPED).unwrap_or(name).to_owned(), tensor.clone()))
+            }
+            _ => None,
+        }
+    });
+    Ok(tensors.collect())
+}
+
+/// The stack machine a pickle is a program for.
+#[derive(Default)]
+struct Machine<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    nodes: Vec<Node>,
+    stack: Vec<Id>,
+    marks: Vec<usize>,
+    memo: HashMap<u64, Id>,
+}
+
+type Step<T> = Result<T, String>;
+
+impl Machine<'_> {
+    fn is_text(&self, id: Id, text: &str) -> bool {
+        matches!(&self.nodes[id], Node::Text(have) if have == text)
+    }
+
+    fn take(&mut self, count: u64) -> Step<&[u8]> {
+        let end = usize::try_from(count).ok().and_then(|count| self.at.checked_add(count));
+        match end.and_then(|end| Some((end, self.bytes.get(self.at..end)?))) {
+            Some((end, bytes)) => {
+                self.at = end;
+                Ok(bytes)
+            }
+            None => Err("the pickle ends too early".into()),
+        }
+    }
+
+    fn number(&mut self, bytes: u64) -> Step<u64> {
+        Ok(self.take(bytes)?.iter().rev().fold(0, |sum, &byte| sum << 8 | u64::from(byte)))
+    }
+
+    fn text(&mut self, length: u64) -> Step<String> {
+        String::from_utf8(self.take(length)?.to_vec()).map_err(|_| "a name is no text".into())
+    }
+
+    fn line(&mut self) -> Step<String> {
+        let rest = &self.bytes[self.at..];
+        let length = rest.iter().position(|&byte| byte == b'\n').ok_or("a line has no end")?;
+        if length as u64 > LONGEST_NAME {
+            return Err("the name of a class is too long".into());
+        }
+        let text = self.text(length as u64)?;
+        self.at += 1;
+        Ok(text)
+    }
+
+    fn push(&mut self, node: Node) {
+        self.nodes.push(node);
+        self.stack.push(self.nodes.len() - 1);
+    }
+
+    fn pop(&mut self) -> Step<Id> {
+        let floor = self.marks.last().copied().unwrap_or(0);
+        if self.stack.len() > floor {
+            self.stack.pop().ok_or_else(|| "the stack is empty".into())
+        } else {
+            Err("the stack is empty".into())
+        }
+    }
+
+    fn top(&self) -> Step<Id> {
+        self.stack.last().copied().ok_or_else(|| "the stack is empty".into())
+    }
+
+    fn pop_to_mark(&mut self) -> Step<Vec<Id>> {
+        let mark = self.marks.pop().ok_or("a mark is missing")?;
+        Ok(self.stack.split_off(mark))
+    }
+
+    fn run(&mut self) -> Step<Id> {
+        loop {
+            let opcode = self.take(1)?[0];
+            if opcode == b'.' {
+                return self.pop();
+            }
+            self.step(opcode)?;
+        }
+    }
+
+    /// Carries out one opcode (numbers and letters as in Python's `pickletools`).
+    fn step(&mut self, opcode: u8) -> Step<()> {
+        match opcode {
+            0x80 => self.number(1).map(|_| ()),
+            0x95 => self.number(8).map(|_| ()),
+            b'(' => {
+                self.marks.push(self.stack.len());
+                Ok(())
+            }
+            b'0' => self.pop().map(|_| ()),
+            b'N' | 0x88 | 0x89 => {
+                self.push(Node::Nothing);
+                Ok(())
+            }
+            b'J' | b'K' | b'M' | 0x8A | b'G' | b'X' | 0x8C | 0x8D => self.literal(opcode),
+            b')' | b't' | 0x85..=0x87 => self.tuple(opcode),
+            b']' | b'}' | b'l' | b'd' | b'a' | b'e' | b's' | b'u' => self.collection(opcode),
+            b'q' | b'r' | 0x94 | b'h' | b'j' => self.remember(opcode),
+            b'c' => {
+                let name = format!("{}.{}", self.line()?, self.line()?);
+                self.push(Node::Global(name));
+                Ok(())
+            }
+            0x93 => self.stack_global(),
+            b'Q' => {
+                let id = self.pop()?;
+                self.push(Node::Persistent(id));
+                Ok(())
+            }
+            b'R' | 0x81 => self.call(),
+            b'b' => self.pop().map(|_| ()),
+            other => Err(format!("opcode {other:#04x} does not occur in weight files")),
+        }
+    }
+
+    fn literal(&mut self, opcode: u8) -> Step<()> {
+        let node = match opcode {
+            b'J' => {
+                #[expect(clippy::cast_possible_truncation, reason = "four bytes were read")]
+                let bits = self.number(4)? as u32;
+                Node::Int(i64::from(bits.cast_signed()))
+            }
+            b'K' => Node::Int(self.number(1)?.cast_signed()),
+            b'M' => Node::Int(self.number(2)?.cast_signed()),
+            0x8A => self.long()?,
+            b'G' => {
+                self.take(8)?;
+                Node::Nothing
+            }
+            other => {
+                let length = self.number(match other {
+                    0x8C => 1,
+                    0x8D => 8,
+                    _ => 4,
+                })?;
+                if length > LONGEST_NAME {
+                    self.take(length)?;
+                    Node::Opaque
+                } else {
+                    Node::Text(self.text(length)?)
+                }
+            }
+        };
+        self.push(node);
+        Ok(())
+    }
+
+    /// An integer of any length; those beyond 64 bits have no use here.
+    fn long(&mut self) -> Step<Node> {
+        let length = self.number(1)?;
+        let bytes = self.take(length)?;
+        if bytes.len() > 8 {
+            return Ok(Node::Opaque);
+        }
+        let negative = bytes.last().is_some_and(|&byte| byte & 0x80 != 0);
+        let mut full = [if negative { 0xFF } else { 0 }; 8];
+        full[..bytes.len()].copy_from_slice(bytes);
+        Ok(Node::Int(i64::from_le_bytes(full)))
+    }
+
+    fn tuple(&mut self, opcode: u8) -> Step<()> {
+        let items = match opcode {
+            b')' => Vec::new(),
+            b't' => self.pop_to_mark()?,
+            counted => {
+                let mut items = (0x84..counted).map(|_| self.pop()).collect::<Step<Vec<_>>>()?;
+                items.reverse();
+                items
+            }
+        };
+        self.push(Node::Tuple(items));
+        Ok(())
+    }
+
+    fn collection(&mut self, opcode: u8) -> Step<()> {
+        match opcode {
+            b']' => self.push(Node::List(Vec::new())),
+            b'}' => self.push(Node::Dict(Vec::new())),
+            b'l' => {
+                let items = self.pop_to_mark()?;
+                self.push(Node::List(items));
+            }
+            b'd' => {
+                let pairs = pairs(&self.pop_to_mark()?)?;
+                self.push(Node::Dict(pairs));
+            }
+            b'a' | b'e' => {
+                let items = if opcode == b'a' { vec![self.pop()?] } else { self.pop_to_mark()? };
+                let list = self.top()?;
+                if let Node::List(have) = &mut self.nodes[list] {
+                    have.extend(items);
+                }
+            }
+            _ => {
+                let items = if opcode == b's' {
+                    let value = self.pop()?;
+                    vec![self.pop()?, value]
+                } else {
+                    self.pop_to_mark()?
+                };
+                let pairs = pairs(&items)?;
+                let dict = self.top()?;
+                if let Node::Dict(have) = &mut self.nodes[dict] {
+                    have.extend(pairs);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, opcode: u8) -> Step<()> {
+        match opcode {
+            b'h' | b'j' => {
+                let key = self.number(if opcode == b'h' { 1 } else { 4 })?;
+                let id = *self.memo.get(&key).ok_or("something never stored is recalled")?;
+                self.stack.push(id);
+            }
+            _ => {
+                let key = match opcode {
+                    b'q' => self.number(1)?,
+                    b'r' => self.number(4)?,
+                    _ => self.memo.len() as u64,
+                };
+                let id = self.top()?;
+                self.memo.insert(key, id);
+            }
+        }
+        Ok(())
+    }
+
+    fn stack_global(&mut self) -> Step<()> {
+        let (name, module) = (self.pop()?, self.pop()?);
+        let node = match (&self.nodes[module], &self.nodes[name]) {
+            (Node::Text(module), Node::Text(name)) => Node::Global(format!("{module}.{name}")),
+            _ => return Err("a class has no name".into()),
+        };
+        self.push(node);
+        Ok(())
+    }
+
+    /// A call of a class or function: tensors and dictionaries are understood, nothing is executed.
+    fn call(&mut self) -> Step<()> {
+        let (arguments, callee) = (self.pop()?, self.pop()?);
+        let name = match &self.nodes[callee] {
+            Node::Global(name) => name.as_str(),
+            _ => "",
+        };
+        let node = match name {
+            "collections.OrderedDict" => Node::Dict(Vec::new()),
+            "torch._utils._rebuild_tensor_v2" | "torch._utils._rebuild_tensor" => {
+                Node::Tensor(self.stored_tensor(arguments)?)
+            }
+            "torch._utils._rebuild_parameter" => match &self.nodes[arguments] {
+                Node::Tuple(items) => {
+                    items.first().map_or(Node::Opaque, |&first| self.nodes[first].clone())
+                }
+                _ => Node::Opaque,
+            },
+            _ => Node::Opaque,
+        };
+        self.push(node);
+        Ok(())
+    }
+
+    fn items(&self, id: Id) -> &[Id] {
+        match &self.nodes[id] {
+            Node::Tuple(items) | Node::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    fn size(&self, id: Id) -> Step<u64> {
+        match &self.nodes[id] {
+            Node::Int(value) => {
+                u64::try_from(*value).map_err(|_| "a tensor has a negative size".into())
+            }
+            _ => Err("a tensor's size is no number".into()),
+        }
+    }
+
+    fn sizes(&self, id: Id) -> Step<Vec<u64>> {
+        let items = self.items(id);
+        if items.len() > MOST_DIMENSIONS {
+            return Err(format!("a tensor has {} dimensions", items.len()));
+        }
+        items.iter().map(|&item| self.size(item)).collect()
+    }
+
+    /// Arguments: storage, offset, shape, strides; the rest is of no use here. The storage is
+    /// `('storage', class, key, device, elements)`.
+    fn stored_tensor(&self, arguments: Id) -> Step<StoredTensor> {
+        let broken = || "a tensor is described in an unknown way".to_owned();
+        let &[storage, offset, shape, strides, ..] = self.items(arguments) else {
+            return Err(broken());
+        };
+        let Node::Persistent(storage) = self.nodes[storage] else { return Err(broken()) };
+        let &[_, class, key, ..] = self.items(storage) else { return Err(broken()) };
+        let (Node::Global(class), Node::Text(key)) = (&self.nodes[class], &self.nodes[key]) else {
+            return Err(broken());
+        };
+        let class = class.rsplit('.').next().unwrap_or_default();
+        Ok(StoredTensor {
+            storage_class: class.to_owned(),
+            storage_key: key.clone(),
+            offset: self.size(offset)?,
+            shape: self.sizes(shape)?,
+            strides: self.sizes(strides)?,
+        })
+    }
+}
+
+fn pairs(items: &[Id]) -> Step<Vec<(Id, Id)>> {
+    let (pairs, rest) = items.as_chunks::<2>();
+    if rest.is_empty() {
+        Ok(pairs.iter().map(|&[key, value]| (key, value)).collect())
+    } else {
+        Err("a dictionary has a key without a value".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_of_nothing_holds_no_tensors() {
+        assert_eq!(tensors(b"\x80\x02}q\x00."), Ok(vec![]));
+    }
+
+    #[test]
+    fn deep_nesting_needs_no_stack() {
+        let mut pickle = vec![b'N'];
+        pickle.extend([0x85].repeat(2_000_000));
+        pickle.push(b'.');
+        assert!(tensors(&pickle).is_err());
+    }
+
+    #[test]
+    fn hostile_programs_are_refused() {
+        for program in [
+            &b""[..],
+            b".",
+            b"t.",
+            b"(((((.",
+            b"X\xff\xff\xff\xff.",
+            b"h\x05.",
+            b"cos\nsystem\n(X\x02\x00\x00\x00ls\x85R.",
+            b"}(NNNu.",
+            b"\xffgarbage",
+            b"ctorch._utils\n_rebuild_tensor_v2\n)R.",
+        ] {
+            assert!(tensors(program).is_err(), "{program:?}");
+        }
+    }
+}
