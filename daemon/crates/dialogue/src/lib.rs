@@ -1,1 +1,27 @@
-//! The dialogue room.
+//! Thinking: what is put to the language model and what is made of its answer. Pure text; the model
+//! is behind a port, the clock is given.
+
+mod degrade;
+mod error;
+mod fact_table;
+mod facts;
+mod history;
+mod moment;
+mod ports;
+mod profiles;
+mod prompt;
+mod repetition;
+mod rules;
+mod wording;
+
+pub use degrade::{Ladder, Step};
+pub use error::DialogueError;
+pub use facts::{Attribute, Fact, FactGrammar};
+pub use history::History;
+pub use moment::Moment;
+pub use ports::{Generated, Generator, GeneratorError, Prompt, StopReason, TokenCounter};
+pub use profiles::GenerationProfiles;
+pub use prompt::{Built, PromptBuilder, PromptParts};
+pub use repetition::LoopGuard;
+pub use rules::{RuleAnswer, RuleInput, Rules};
+pub use wording::{apology, greeting_of_silence};
