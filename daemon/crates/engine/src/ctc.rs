@@ -130,7 +130,7 @@ pub fn align(probs: LogProbs<'_>, ids: &[u32]) -> Option<Vec<u32>> {
     }
     // States: blank, id 0, blank, id 1, ... , blank.
     let states = 2 * ids.len() + 1;
-    let id_of = |state: usize| if state % 2 == 0 { BLANK } else { ids[state / 2] };
+    let id_of = |state: usize| if state.is_multiple_of(2) { BLANK } else { ids[state / 2] };
     let best = probs.best(None);
     let cost = |row: usize, state: usize| {
         let id = id_of(state);

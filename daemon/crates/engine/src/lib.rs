@@ -4,10 +4,14 @@
 
 mod error;
 
+pub mod chat_template;
 pub mod ctc;
 pub mod dsp;
+mod layers;
 pub mod models;
+pub mod sampling;
 pub mod sentencepiece;
+pub mod tokenizer;
 pub mod weights;
 
 pub use candle_core::Device;

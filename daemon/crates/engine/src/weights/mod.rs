@@ -1,11 +1,15 @@
 //! Weights and descriptions on disk: opened, checked, converted. Nothing here trusts a length a file
 //! claims before it has compared it with the file's size.
 
+mod gguf;
 mod pickle;
+mod sharded;
 mod tensor_file;
 mod torch_dir;
 mod torch_zip;
 
+pub use gguf::GgufFile;
+pub use sharded::ShardedWeights;
 pub use tensor_file::TensorFile;
 pub use torch_dir::ModelDirectory;
 

@@ -1,0 +1,158 @@
+//! Layers that the language models share: linear maps, norms, rotary positions, the KV cache.
+
+use candle_core::quantized::QMatMul;
+use candle_core::{DType, Device, Module, Result, Tensor};
+
+/// A linear map with its weights as they are kept: plain, or quantised.
+#[derive(Debug, Clone)]
+pub(crate) enum Linear {
+    /// Transposed weights `[in, out]` (a view) and bias `[out]`.
+    Dense(Tensor, Option<Tensor>),
+    /// Quantised weights and bias `[out]`.
+    Quantized(QMatMul, Option<Tensor>),
+}
+
+impl Linear {
+    /// `x` `[rows, in]` to `[rows, out]`.
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let (y, bias) = match self {
+            Self::Dense(weights, bias) => (x.matmul(weights)?, bias),
+            Self::Quantized(weights, bias) => (weights.forward(x)?, bias),
+        };
+        match bias {
+            Some(bias) => y.broadcast_add(bias),
+            None => Ok(y),
+        }
+    }
+}
+
+/// Cosines and sines of rotary positions (Su et al. 2021), the two halves of a head rotated against
+/// each other as in GPT-NeoX.
+#[derive(Debug)]
+pub(crate) struct Rope {
+    cos: Tensor,
+    sin: Tensor,
+    speed: Vec<f32>,
+}
+
+impl Rope {
+    /// Tables for heads of `dim` with base `theta`, for `rows` positions.
+    pub(crate) fn new(dim: usize, theta: f64, rows: usize, device: &Device) -> Result<Self> {
+        let half = dim / 2;
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "head sizes"
+        )]
+        let speed = (0..half).map(|i| theta.powf(-(i as f64) / half as f64) as f32).collect();
+        let mut rope = Self {
+            cos: Tensor::zeros((0, half), DType::F32, device)?,
+            sin: Tensor::zeros((0, half), DType::F32, device)?,
+            speed,
+        };
+        rope.reach(rows, device)?;
+        Ok(rope)
+    }
+
+    fn reach(&mut self, rows: usize, device: &Device) -> Result<()> {
+        let known = self.cos.dim(0)?;
+        if rows <= known {
+            return Ok(());
+        }
+        let rows = rows.next_power_of_two().max(256);
+        #[expect(clippy::cast_precision_loss, reason = "positions are far below 2^24")]
+        let angles: Vec<f32> =
+            (0..rows).flat_map(|p| self.speed.iter().map(move |s| p as f32 * s)).collect();
+        let angles = Tensor::from_vec(angles, (rows, self.speed.len()), device)?;
+        self.cos = angles.cos()?;
+        self.sin = angles.sin()?;
+        Ok(())
+    }
+
+    /// Rotates `x` `[heads, rows, dim]` whose first row is at `position`.
+    pub(crate) fn rotate(&mut self, x: &Tensor, position: usize) -> Result<Tensor> {
+        let rows = x.dim(1)?;
+        self.reach(position + rows, x.device())?;
+        let cos = self.cos.narrow(0, position, rows)?;
+        let sin = self.sin.narrow(0, position, rows)?;
+        candle_nn::rotary_emb::rope(&x.unsqueeze(0)?.contiguous()?, &cos, &sin)?.squeeze(0)
+    }
+}
+
+/// Keys and values of one layer, `[kv heads, capacity, dim]`; written in place, grown by doubling.
+#[derive(Debug)]
+pub(crate) struct KvCache {
+    keys: Tensor,
+    values: Tensor,
+    length: usize,
+}
+
+impl KvCache {
+    pub(crate) fn new(heads: usize, dim: usize, device: &Device) -> Result<Self> {
+        let empty = Tensor::zeros((heads, 256, dim), DType::F32, device)?;
+        Ok(Self { keys: empty.copy()?, values: empty, length: 0 })
+    }
+
+    /// Forgets everything from `length` on.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.length = self.length.min(length);
+    }
+
+    /// Appends rows and gives all keys and values so far, `[kv heads, length, dim]`.
+    pub(crate) fn append(&mut self, keys: &Tensor, values: &Tensor) -> Result<(Tensor, Tensor)> {
+        let rows = keys.dim(1)?;
+        let end = self.length + rows;
+        if end > self.keys.dim(1)? {
+            self.keys = grown(&self.keys, self.length, end)?;
+            self.values = grown(&self.values, self.length, end)?;
+        }
+        self.keys.slice_set(&keys.contiguous()?, 1, self.length)?;
+        self.values.slice_set(&values.contiguous()?, 1, self.length)?;
+        self.length = end;
+        Ok((self.keys.narrow(1, 0, end)?, self.values.narrow(1, 0, end)?))
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        (self.keys.elem_count() + self.values.elem_count()) * 4
+    }
+}
+
+fn grown(old: &Tensor, length: usize, wanted: usize) -> Result<Tensor> {
+    let (heads, _, dim) = old.dims3()?;
+    let new = Tensor::zeros((heads, wanted.next_power_of_two(), dim), DType::F32, old.device())?;
+    if length > 0 {
+        new.slice_set(&old.narrow(1, 0, length)?.contiguous()?, 1, 0)?;
+    }
+    Ok(new)
+}
+
+/// Softmax attention of `q` `[heads, rows, dim]` over `k`, `v` `[kv heads, all, dim]`; the rows are
+/// the last ones of all. Heads that share keys are computed as one product.
+pub(crate) fn attend(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
+    let (heads, rows, dim) = q.dims3()?;
+    let (kv_heads, all, _) = k.dims3()?;
+    let shared = heads / kv_heads;
+    #[expect(clippy::cast_precision_loss, reason = "head sizes")]
+    let scale = 1.0 / (dim as f64).sqrt();
+    let q = (q * scale)?.reshape((kv_heads, shared * rows, dim))?;
+    let mut scores = q.matmul(&k.transpose(1, 2)?)?;
+    if rows > 1 {
+        let mask = causal_mask(rows, all, q.device())?;
+        scores = scores.reshape((kv_heads, shared, rows, all))?.broadcast_add(&mask)?.reshape((
+            kv_heads,
+            shared * rows,
+            all,
+        ))?;
+    }
+    let weights = candle_nn::ops::softmax_last_dim(&scores)?;
+    weights.matmul(&v.contiguous()?)?.reshape((heads, rows, dim))
+}
+
+fn causal_mask(rows: usize, all: usize, device: &Device) -> Result<Tensor> {
+    let before = all - rows;
+    let mask: Vec<f32> = (0..rows)
+        .flat_map(|r| (0..all).map(move |c| if c <= before + r { 0.0 } else { f32::NEG_INFINITY }))
+        .collect();
+    Tensor::from_vec(mask, (rows, all), device)
+}

@@ -1,0 +1,311 @@
+//! A language model with its tokenizer and template: generation over a KV cache that is kept from
+//! turn to turn. The architectures are an enum: a closed set, no virtual calls in the loop.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+
+use crate::EngineError;
+use crate::chat_template::{ChatMessage, ChatTemplate};
+use crate::models::qwen2::Qwen2;
+use crate::sampling::{Sampler, SamplingOptions};
+use crate::tokenizer::{TextStream, TextTokenizer};
+use crate::weights::read_small;
+
+/// Tokens read in one pass.
+const PREFILL_ROWS: usize = 512;
+
+/// One generated token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// Its place, from 0.
+    pub index: usize,
+    /// Its id.
+    pub token: u32,
+    /// Characters that are now whole.
+    pub text: String,
+}
+
+/// Why generation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopCause {
+    /// The model ended.
+    End,
+    /// The limit of new tokens.
+    Length,
+    /// The sink or the stop flag.
+    Cancelled,
+}
+
+/// What a generation took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GenerationStats {
+    /// Why it ended.
+    pub stop: StopCause,
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// Of these, found in the cache.
+    pub reused_tokens: usize,
+    /// New tokens.
+    pub new_tokens: usize,
+}
+
+#[derive(Debug)]
+enum Architecture {
+    Qwen2(Box<Qwen2>),
+}
+
+/// A loaded model. One owner.
+#[derive(Debug)]
+pub struct CausalLm {
+    model: Architecture,
+    tokenizer: Arc<TextTokenizer>,
+    template: ChatTemplate,
+    ends: Vec<u32>,
+    /// Tokens whose keys and values are in the cache.
+    cached: Vec<u32>,
+    max_context: usize,
+}
+
+impl CausalLm {
+    /// Loads a release directory: config.json, tokenizer.json, tokenizer_config.json and weights, or
+    /// a single GGUF beside the tokenizer's files. Contexts are limited to `max_context` tokens.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged, or the architecture is not one that is built.
+    pub fn load(
+        directory: &Path,
+        device: &Device,
+        max_context: usize,
+    ) -> Result<Self, EngineError> {
+        let gguf = gguf_in(directory);
+        let architecture = architecture(directory)?;
+        let model = match architecture.as_str() {
+            "qwen2" => {
+                let weights = gguf.as_deref().unwrap_or(directory);
+                Architecture::Qwen2(Box::new(Qwen2::load(weights, device)?))
+            }
+            other => {
+                return Err(EngineError::Config {
+                    file: directory.join("config.json"),
+                    key: "model_type".to_owned(),
+                    problem: format!("{other} is not built; supported: qwen2"),
+                });
+            }
+        };
+        let tokenizer = Arc::new(TextTokenizer::open(directory)?);
+        let template = ChatTemplate::open(directory)?;
+        let ends = end_tokens(directory, &tokenizer)?;
+        let Architecture::Qwen2(inner) = &model;
+        let max_context = max_context.min(inner.config().max_position_embeddings);
+        Ok(Self { model, tokenizer, template, ends, cached: Vec::new(), max_context })
+    }
+
+    /// The tokenizer, to be shared.
+    #[must_use]
+    pub fn tokenizer(&self) -> Arc<TextTokenizer> {
+        Arc::clone(&self.tokenizer)
+    }
+
+    /// Ids of a conversation.
+    ///
+    /// # Errors
+    /// When the template or the tokenizer refuses it.
+    pub fn chat_ids(&self, messages: &[ChatMessage], open: bool) -> Result<Vec<u32>, EngineError> {
+        let text = self.template.render(messages, None, open, &serde_json::json!({}))?;
+        self.tokenizer.encode(&text, false)
+    }
+
+    /// Bytes of weights and of the KV cache.
+    #[must_use]
+    pub fn bytes(&self) -> (usize, usize) {
+        let Architecture::Qwen2(model) = &self.model;
+        model.bytes()
+    }
+
+    /// Runs every path once, so that the first turn pays nothing for it.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn warm_up(&mut self) -> Result<(), EngineError> {
+        self.read(&[0; 32], &|| false)?;
+        self.read(&[0; 33], &|| false)?;
+        self.forget();
+        Ok(())
+    }
+
+    /// Empties the cache.
+    pub fn forget(&mut self) {
+        self.cut(0);
+    }
+
+    fn cut(&mut self, length: usize) {
+        self.cached.truncate(length);
+        let Architecture::Qwen2(model) = &mut self.model;
+        model.truncate(length);
+    }
+
+    fn step(&mut self, ids: &[u32]) -> Result<Tensor, EngineError> {
+        let Architecture::Qwen2(model) = &mut self.model;
+        let logits = model.forward(ids, false, None)?;
+        self.cached.extend_from_slice(ids);
+        Ok(logits)
+    }
+
+    /// Reads `ids`, reusing the longest common head of what is cached. Gives the last logits and how
+    /// many tokens were reused; `None` when `stop` said so.
+    fn read(
+        &mut self,
+        ids: &[u32],
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<(Tensor, usize)>, EngineError> {
+        if ids.is_empty() || ids.len() >= self.max_context {
+            return Err(EngineError::Input {
+                what: "the prompt",
+                problem: format!(
+                    "has {} tokens, may have 1 to {}",
+                    ids.len(),
+                    self.max_context - 1
+                ),
+            });
+        }
+        let common = self.cached.iter().zip(ids).take_while(|(a, b)| a == b).count();
+        let reused = common.min(ids.len() - 1);
+        self.cut(reused);
+        let mut logits = None;
+        for part in ids[reused..].chunks(PREFILL_ROWS) {
+            if stop() {
+                return Ok(None);
+            }
+            logits = Some(self.step(part)?);
+        }
+        Ok(logits.map(|logits| (logits, reused)))
+    }
+
+    /// Reads `ids` into the cache. Gives how many were there already.
+    ///
+    /// # Errors
+    /// As [`Self::generate`].
+    pub fn prefill(&mut self, ids: &[u32], stop: &dyn Fn() -> bool) -> Result<usize, EngineError> {
+        Ok(self.read(ids, stop)?.map_or(0, |(_, reused)| reused))
+    }
+
+    /// Continues `prompt`, pushing every token to `sink`. The stop flag is read once per token.
+    ///
+    /// # Errors
+    /// When the prompt is empty or longer than the context, or the device fails.
+    pub fn generate(
+        &mut self,
+        prompt: &[u32],
+        options: &SamplingOptions,
+        stop: &dyn Fn() -> bool,
+        sink: &mut dyn FnMut(Piece) -> ControlFlow<()>,
+    ) -> Result<GenerationStats, EngineError> {
+        let mut stats = GenerationStats {
+            stop: StopCause::Cancelled,
+            prompt_tokens: prompt.len(),
+            reused_tokens: 0,
+            new_tokens: 0,
+        };
+        let Some((mut logits, reused)) = self.read(prompt, stop)? else { return Ok(stats) };
+        stats.reused_tokens = reused;
+        let mut sampler = Sampler::new(*options);
+        let mut stream = TextStream::default();
+        let mut seen = prompt.to_vec();
+        loop {
+            if stop() {
+                return Ok(stats);
+            }
+            if stats.new_tokens >= options.max_new_tokens || seen.len() >= self.max_context {
+                stats.stop = StopCause::Length;
+                return Ok(stats);
+            }
+            let mut scores = host(&logits)?;
+            let early = stats.new_tokens < options.min_new_tokens;
+            let banned: &[u32] = if early { &self.ends } else { &[] };
+            let token = sampler.draw(&mut scores, &seen, banned);
+            if self.ends.contains(&token) {
+                stats.stop = StopCause::End;
+                return Ok(stats);
+            }
+            let special = self.tokenizer.is_special(token);
+            let bytes = if special { None } else { self.tokenizer.token_bytes(token) };
+            let text = stream.push(&bytes.unwrap_or_default());
+            let piece = Piece { index: stats.new_tokens, token, text };
+            stats.new_tokens += 1;
+            seen.push(token);
+            if sink(piece).is_break() {
+                return Ok(stats);
+            }
+            logits = self.step(&[token])?;
+        }
+    }
+}
+
+fn host(logits: &Tensor) -> Result<Vec<f32>, EngineError> {
+    logits
+        .flatten_all()
+        .and_then(|flat| flat.to_vec1())
+        .map_err(|source| EngineError::Compute { stage: "fetching the logits", source })
+}
+
+/// The only `.gguf` of a directory that has no safetensors.
+fn gguf_in(directory: &Path) -> Option<std::path::PathBuf> {
+    let plain = ["model.safetensors", "model.safetensors.index.json"];
+    if plain.iter().any(|name| directory.join(name).is_file()) {
+        return None;
+    }
+    let mut found: Vec<_> = std::fs::read_dir(directory)
+        .ok()?
+        .flatten()
+        .map(|e| e.path())
+        .filter(|p| p.extension().is_some_and(|e| e == "gguf"))
+        .collect();
+    found.sort();
+    found.into_iter().next()
+}
+
+fn architecture(directory: &Path) -> Result<String, EngineError> {
+    let file = directory.join("config.json");
+    if !file.is_file() && gguf_in(directory).is_some() {
+        let gguf = crate::weights::GgufFile::open(&gguf_in(directory).unwrap_or_default())?;
+        return gguf.text("general.architecture").map(str::to_owned);
+    }
+    let malformed = |problem: String| EngineError::Malformed { file: file.clone(), problem };
+    let json: serde_json::Value =
+        serde_json::from_slice(&read_small(&file)?).map_err(|e| malformed(e.to_string()))?;
+    if json.get("quantization_config").is_some() {
+        return Err(EngineError::Config {
+            file: file.clone(),
+            key: "quantization_config".to_owned(),
+            problem: "GPTQ and AWQ weights are not built yet; use safetensors or GGUF".to_owned(),
+        });
+    }
+    let kind = json.get("model_type").and_then(serde_json::Value::as_str);
+    kind.map(str::to_owned).ok_or_else(|| malformed("model_type is missing".to_owned()))
+}
+
+fn end_tokens(directory: &Path, tokenizer: &TextTokenizer) -> Result<Vec<u32>, EngineError> {
+    let mut ends = Vec::new();
+    for name in ["generation_config.json", "config.json"] {
+        let file = directory.join(name);
+        if !file.is_file() {
+            continue;
+        }
+        let json: serde_json::Value = serde_json::from_slice(&read_small(&file)?)
+            .map_err(|e| EngineError::Malformed { file: file.clone(), problem: e.to_string() })?;
+        match json.get("eos_token_id") {
+            Some(serde_json::Value::Array(ids)) => {
+                ends.extend(ids.iter().filter_map(|id| u32::try_from(id.as_u64()?).ok()));
+            }
+            Some(id) => ends.extend(id.as_u64().and_then(|id| u32::try_from(id).ok())),
+            None => {}
+        }
+    }
+    ends.extend(["<|im_end|>", "<|endoftext|>"].iter().filter_map(|t| tokenizer.id(t)));
+    ends.sort_unstable();
+    ends.dedup();
+    Ok(ends)
+}

@@ -1,0 +1,148 @@
+//! Text to tokens and back. Streaming gives only whole characters.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use tokenizers::Tokenizer;
+
+use crate::EngineError;
+
+/// A tokenizer of the releases' `tokenizer.json`.
+#[derive(Debug, Clone)]
+pub struct TextTokenizer {
+    inner: Tokenizer,
+    /// Bytes that the characters of byte-level pieces stand for (GPT-2's table).
+    bytes: HashMap<char, u8>,
+}
+
+/// GPT-2's stand-ins: printable bytes are themselves, the others follow from U+0100 on.
+fn byte_table() -> HashMap<char, u8> {
+    let printable = |b: u8| matches!(b, 33..=126 | 161..=172 | 174..=255);
+    let mut next = 0x100_u32;
+    let mut table = HashMap::new();
+    for b in 0..=255_u8 {
+        let c = if printable(b) {
+            char::from(b)
+        } else {
+            let c = char::from_u32(next).unwrap_or_default();
+            next += 1;
+            c
+        };
+        table.insert(c, b);
+    }
+    table
+}
+
+impl TextTokenizer {
+    /// Reads `tokenizer.json` of a model directory.
+    ///
+    /// # Errors
+    /// When the file cannot be read or makes no tokenizer.
+    pub fn open(directory: &Path) -> Result<Self, EngineError> {
+        let file = directory.join("tokenizer.json");
+        let bytes = crate::weights::read_small(&file)?;
+        let inner = Tokenizer::from_bytes(bytes)
+            .map_err(|e| EngineError::Malformed { file, problem: e.to_string() })?;
+        Ok(Self { inner, bytes: byte_table() })
+    }
+
+    /// Ids of a text; special tokens in it are recognised. `frame` adds what the model's own
+    /// post-processor adds (Llama's begin token).
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn encode(&self, text: &str, frame: bool) -> Result<Vec<u32>, EngineError> {
+        let encoding = self.inner.encode(text, frame).map_err(|e| EngineError::Input {
+            what: "a text for the tokenizer",
+            problem: e.to_string(),
+        })?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// How many tokens a text has.
+    #[must_use]
+    pub fn count(&self, text: &str) -> usize {
+        self.encode(text, false).map_or_else(|_| text.len(), |ids| ids.len())
+    }
+
+    /// Text of ids.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String, EngineError> {
+        self.inner.decode(ids, skip_special).map_err(|e| EngineError::Input {
+            what: "tokens for the tokenizer",
+            problem: e.to_string(),
+        })
+    }
+
+    /// Id of a token written out, such as `<|im_end|>`.
+    #[must_use]
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// Bytes of one token. Added tokens are written out; `None` for an id that does not exist.
+    #[must_use]
+    pub fn token_bytes(&self, id: u32) -> Option<Vec<u8>> {
+        if let Some(added) = self.inner.get_added_tokens_decoder().get(&id) {
+            return Some(added.content.clone().into_bytes());
+        }
+        let piece = self.inner.id_to_token(id)?;
+        let mapped: Option<Vec<u8>> = piece.chars().map(|c| self.bytes.get(&c).copied()).collect();
+        Some(mapped.unwrap_or_else(|| piece.into_bytes()))
+    }
+
+    /// Whether a token is special: never part of the text.
+    #[must_use]
+    pub fn is_special(&self, id: u32) -> bool {
+        self.inner.get_added_tokens_decoder().get(&id).is_some_and(|token| token.special)
+    }
+}
+
+/// Joins tokens to whole characters. Never gives U+FFFD: bytes that make no character are dropped.
+#[derive(Debug, Default)]
+pub struct TextStream {
+    pending: Vec<u8>,
+}
+
+impl TextStream {
+    /// Takes the bytes of a token, gives the characters that are now whole.
+    pub fn push(&mut self, bytes: &[u8]) -> String {
+        self.pending.extend_from_slice(bytes);
+        let mut text = String::new();
+        loop {
+            match std::str::from_utf8(&self.pending) {
+                Ok(whole) => {
+                    text.push_str(whole);
+                    self.pending.clear();
+                    return text;
+                }
+                Err(error) => {
+                    let (whole, rest) = self.pending.split_at(error.valid_up_to());
+                    text.push_str(&String::from_utf8_lossy(whole));
+                    let skip = error.error_len();
+                    self.pending = rest[skip.unwrap_or(0)..].to_vec();
+                    if skip.is_none() {
+                        return text;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_characters_leave_the_stream() {
+        let mut stream = TextStream::default();
+        let bytes = "a小😄".as_bytes();
+        let parts: Vec<String> = bytes.iter().map(|b| stream.push(&[*b])).collect();
+        assert_eq!(parts.concat(), "a小😄");
+        assert_eq!(parts.iter().filter(|p| !p.is_empty()).count(), 3);
+        assert_eq!(stream.push(&[0xff, b'x']), "x");
+    }
+}
