@@ -1,1 +1,14 @@
-//! The audio room.
+//! Audio in and out: the playback queue with its exact account of what was heard, WAV files,
+//! resampling, and a simulated room on the sample clock. Knows samples, nothing else.
+
+mod error;
+mod playback;
+mod resample;
+mod sim;
+mod wav;
+
+pub use error::AudioError;
+pub use playback::{Playback, PlaybackTap, playback};
+pub use resample::Resampler;
+pub use sim::SimulatedRoom;
+pub use wav::{read_wav, write_wav};

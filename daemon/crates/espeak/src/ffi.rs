@@ -68,9 +68,8 @@ extern "C" fn receive(wav: *mut c_short, count: c_int, events: *mut Event) -> c_
     // espeak-ng calls back on the same thread before that.
     let Some(sink) = (unsafe { user_data.cast::<Sink<'_>>().as_mut() }) else { return 0 };
     let mut at = events;
-    loop {
-        // SAFETY: as above; the list ends with kind 0, so `at` stays inside it.
-        let Some(event) = (unsafe { at.as_ref() }) else { break };
+    // SAFETY: as above; the list ends with kind 0, so `at` stays inside it.
+    while let Some(event) = unsafe { at.as_ref() } {
         if event.kind == EVENT_END_OF_LIST {
             break;
         }
