@@ -34,6 +34,9 @@ const WEIGHTS: [&str; 2] = ["model.pt", "model.safetensors"];
 
 type Recorded = BTreeMap<String, HostTensor>;
 
+/// Rows of every stage under their recorded names, then log-probabilities and classes.
+type Stages = (Vec<(&'static str, HostTensor)>, Vec<f32>, usize);
+
 /// A model directory with one file of weights; loaded by the first case that needs it.
 struct Subject {
     root: PathBuf,
@@ -64,11 +67,7 @@ impl Subject {
     }
 
     /// Runs the model and keeps every stage.
-    fn stages(
-        &self,
-        features: &Features,
-        options: &SenseVoiceOptions,
-    ) -> anyhow::Result<(Vec<(&'static str, HostTensor)>, Vec<f32>, usize)> {
+    fn stages(&self, features: &Features, options: &SenseVoiceOptions) -> anyhow::Result<Stages> {
         let mut model = self.model.borrow_mut();
         let model = model.as_mut().context("no model")?;
         let mut stages = Vec::new();
