@@ -1,0 +1,31 @@
+//! Where stages meet the engine: each port implemented with one model. The only place that knows both
+//! words and tensors.
+
+mod causal_lm;
+mod sensevoice;
+mod vad;
+
+pub(crate) use causal_lm::LmGenerator;
+pub(crate) use sensevoice::SenseVoiceRecognizer;
+pub(crate) use vad::EarshotDetector;
+
+use companion_engine::EngineError;
+use companion_types::ErrorKind;
+
+/// What an engine error means to the house.
+pub(crate) fn kind_of(error: &EngineError) -> ErrorKind {
+    match error {
+        EngineError::Read { .. } => ErrorKind::NotFound,
+        EngineError::Input { .. } => ErrorKind::InvalidArgument,
+        EngineError::Malformed { .. }
+        | EngineError::Config { .. }
+        | EngineError::MissingTensor { .. }
+        | EngineError::Shape { .. }
+        | EngineError::Type { .. } => ErrorKind::Corrupt,
+        EngineError::Compute { source, .. } => {
+            let text = source.to_string().to_lowercase();
+            let short = text.contains("out of memory") || text.contains("alloc");
+            if short { ErrorKind::OutOfMemory } else { ErrorKind::Internal }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The VAD: the earshot crate, whose weights are inside the library. It takes blocks of 16 ms; frames
+//! have 20 ms, so the rest waits for the next frame.
+
+use companion_asr::SpeechDetector;
+use companion_types::FRAME_SAMPLES;
+
+/// Samples of a block: 16 ms at 16 kHz.
+const BLOCK: usize = 256;
+
+pub(crate) struct EarshotDetector {
+    inner: Box<earshot::Detector>,
+    held: Vec<f32>,
+    score: f32,
+}
+
+impl std::fmt::Debug for EarshotDetector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EarshotDetector")
+    }
+}
+
+impl EarshotDetector {
+    pub(crate) fn new() -> Self {
+        Self {
+            inner: earshot::Detector::default_boxed(),
+            held: Vec::with_capacity(1024),
+            score: 0.0,
+        }
+    }
+}
+
+impl SpeechDetector for EarshotDetector {
+    fn score(&mut self, pcm: &[f32; FRAME_SAMPLES]) -> f32 {
+        self.held.extend_from_slice(pcm);
+        // Two blocks may end in one frame; the livelier one counts.
+        let mut best: Option<f32> = None;
+        while self.held.len() >= BLOCK {
+            let score = self.inner.predict_f32(&self.held[..BLOCK]);
+            best = Some(best.map_or(score, |b: f32| b.max(score)));
+            self.held.drain(..BLOCK);
+        }
+        self.score = best.unwrap_or(self.score);
+        self.score
+    }
+
+    fn reset(&mut self) {
+        self.inner.reset();
+        self.held.clear();
+    }
+}

@@ -1,0 +1,501 @@
+//! The `turn` thread: one conversation, one owner. Everything that happens comes through its inbox;
+//! the machine says what is to be done.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use companion_asr::{AsrEvent, EchoText, Recognizer};
+use companion_audio::Playback;
+use companion_dialogue::History;
+use companion_emotion::Mood;
+use companion_memory::{NewMemory, worth_keeping};
+use companion_store::Tree;
+use companion_turn::{
+    Effect, Event, HeardLedger, Machine, RefuseReason, Stamp, StateName, Timeline, TurnInput,
+};
+use companion_types::{
+    AnsweredBy, Cancel, Emotion, EmotionSet, Language, MemoryOrigin, Outcome, Round, SampleClock,
+    TurnId, TurnReport,
+};
+
+use super::reply::Remembering;
+use super::{Gate, ReplyJob, ReplyNews};
+use crate::error::DaemonError;
+use crate::worker::Worker;
+
+/// The machine's clock ticks this often.
+const TICK: Duration = Duration::from_millis(10);
+/// Events that may wait.
+const INBOX: usize = 256;
+
+/// What a conversation tells the world.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TurnEvent {
+    /// The state changed.
+    State(StateName),
+    /// A clause is going to be spoken.
+    Clause(TurnId, Emotion, String),
+    /// A turn is over.
+    Ended(Box<TurnReport>),
+}
+
+/// The end of a turn, for whoever asked.
+pub type Answer = Result<TurnReport, DaemonError>;
+
+/// Everything that happens to a conversation.
+pub(crate) enum Input {
+    Heard(AsrEvent, SampleClock, Instant),
+    Discard,
+    Reply(TurnId, ReplyNews),
+    Ask(TurnInput, SyncSender<Answer>),
+    Interrupt,
+    Watch(SyncSender<TurnEvent>),
+    Stop,
+}
+
+/// A handle to the conversation; clones share it.
+#[derive(Clone)]
+pub struct Conversation {
+    inbox: SyncSender<Input>,
+    clock: Arc<AtomicU64>,
+    recognizer: Arc<Worker<Box<dyn Recognizer>>>,
+}
+
+impl std::fmt::Debug for Conversation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Conversation")
+    }
+}
+
+impl Conversation {
+    fn send(&self, input: Input) {
+        // The turn thread ends last; an error means that everything is ending.
+        let _ = self.inbox.send(input);
+    }
+
+    pub(crate) fn recognizer(&self) -> Arc<Worker<Box<dyn Recognizer>>> {
+        Arc::clone(&self.recognizer)
+    }
+
+    pub(crate) fn clock(&self, at: SampleClock) {
+        self.clock.store(at.0, Ordering::Release);
+    }
+
+    pub(crate) fn heard(&self, event: AsrEvent, at: SampleClock, when: Instant) {
+        self.send(Input::Heard(event, at, when));
+    }
+
+    pub(crate) fn discard(&self) {
+        self.send(Input::Discard);
+    }
+
+    /// Starts a turn with written text, or an announcement, and waits for its end.
+    ///
+    /// # Errors
+    /// When the conversation is occupied, or no end came within `deadline`.
+    pub fn ask(&self, input: TurnInput, deadline: Duration) -> Answer {
+        let (answer, wait) = sync_channel(1);
+        self.send(Input::Ask(input, answer));
+        wait.recv_timeout(deadline).unwrap_or(Err(DaemonError::Deadline(deadline.as_secs())))
+    }
+
+    /// Ends what is being said.
+    pub fn interrupt(&self) {
+        self.send(Input::Interrupt);
+    }
+
+    /// Events from now on. A watcher that does not keep up is dropped.
+    #[must_use]
+    pub fn watch(&self) -> Receiver<TurnEvent> {
+        let (events, watcher) = sync_channel(256);
+        self.send(Input::Watch(events));
+        watcher
+    }
+
+    pub(crate) fn stop(&self) {
+        self.send(Input::Stop);
+    }
+}
+
+/// A reply under way.
+struct Under {
+    input: TurnInput,
+    gate: Gate,
+    cancel: Cancel,
+    ledger: HeardLedger,
+    timeline: Timeline,
+    aloud: bool,
+    played: bool,
+    text: String,
+    emotion: Emotion,
+    answered_by: AnsweredBy,
+    memories: Vec<companion_types::MemoryId>,
+    tokens: Option<companion_dialogue::Generated>,
+    made: bool,
+    heard_at_flush: Option<String>,
+}
+
+/// The thread's own data.
+pub(crate) struct Driver {
+    pub(crate) machine: Machine,
+    pub(crate) history: History,
+    pub(crate) mood: Mood,
+    pub(crate) playback: Playback,
+    pub(crate) memory: Arc<Worker<Remembering>>,
+    pub(crate) replies: SyncSender<ReplyJob>,
+    pub(crate) emotions: Arc<EmotionSet>,
+    pub(crate) echo: EchoText,
+    inbox: Receiver<Input>,
+    clock: Arc<AtomicU64>,
+    start: Instant,
+    under: HashMap<TurnId, Under>,
+    asked: HashMap<TurnId, SyncSender<Answer>>,
+    watchers: Vec<SyncSender<TurnEvent>>,
+    /// When the last speech sample was heard, for the waterfall.
+    silence_since: Instant,
+    mood_at: Instant,
+}
+
+/// The parts a driver is made of.
+pub(crate) struct Parts {
+    pub(crate) machine: Machine,
+    pub(crate) history: History,
+    pub(crate) mood: Mood,
+    pub(crate) playback: Playback,
+    pub(crate) memory: Arc<Worker<Remembering>>,
+    pub(crate) emotions: Arc<EmotionSet>,
+}
+
+/// The inbox's two ends.
+pub(crate) fn inbox() -> (SyncSender<Input>, Receiver<Input>) {
+    sync_channel(INBOX)
+}
+
+impl Driver {
+    pub(crate) fn new(
+        parts: Parts,
+        inbox: (SyncSender<Input>, Receiver<Input>),
+        replies: SyncSender<ReplyJob>,
+        recognizer: Arc<Worker<Box<dyn Recognizer>>>,
+    ) -> (Self, Conversation) {
+        let clock = Arc::new(AtomicU64::new(0));
+        let conversation = Conversation { inbox: inbox.0, clock: Arc::clone(&clock), recognizer };
+        let now = Instant::now();
+        let driver = Self {
+            machine: parts.machine,
+            history: parts.history,
+            mood: parts.mood,
+            playback: parts.playback,
+            memory: parts.memory,
+            replies,
+            emotions: parts.emotions,
+            echo: EchoText::new(15_000),
+            inbox: inbox.1,
+            clock,
+            start: now,
+            under: HashMap::new(),
+            asked: HashMap::new(),
+            watchers: Vec::new(),
+            silence_since: now,
+            mood_at: now,
+        };
+        (driver, conversation)
+    }
+
+    /// Runs until it is stopped.
+    pub(crate) fn run(mut self) {
+        loop {
+            match self.inbox.recv_timeout(TICK) {
+                Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(input) => self.take(input),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.look_at_playback();
+            self.step(Event::Tick);
+        }
+        for under in self.under.values() {
+            under.cancel.cancel();
+        }
+        self.playback.flush();
+    }
+
+    fn now(&self) -> SampleClock {
+        SampleClock(self.clock.load(Ordering::Acquire))
+    }
+
+    fn step(&mut self, event: Event) {
+        let effects = self.machine.step(self.now(), event);
+        self.carry_out(effects);
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Heard(event, at, when) => self.heard(event, at, when),
+            Input::Discard => self.step(Event::Discarded),
+            Input::Reply(turn, news) => self.news(turn, news),
+            Input::Ask(input, answer) => self.asked(input, answer),
+            Input::Interrupt => self.step(Event::Interrupt),
+            Input::Watch(watcher) => self.watchers.push(watcher),
+            Input::Stop => {}
+        }
+    }
+
+    fn heard(&mut self, event: AsrEvent, at: SampleClock, when: Instant) {
+        let echoes = |text: &str| self.echo.is_echo(at, text);
+        let event = match event {
+            AsrEvent::SpeechStarted { at } => Event::SpeechStarted { at },
+            AsrEvent::Partial { text } if echoes(&text) => return,
+            AsrEvent::Partial { text } => Event::Partial { text },
+            AsrEvent::SpeechResumed { at } => Event::SpeechResumed { at },
+            AsrEvent::SpeculativeEnd(t) if echoes(&t.text) => return,
+            AsrEvent::SpeechEnded { transcript, .. } if echoes(&transcript.text) => {
+                tracing::debug!("dropped an echo of the own voice");
+                Event::Discarded
+            }
+            AsrEvent::SpeculativeEnd(t) => {
+                self.silent_since(&t, at, when);
+                Event::SpeculativeEnd(t)
+            }
+            AsrEvent::SpeechEnded { transcript, .. } => {
+                self.silent_since(&transcript, at, when);
+                Event::SpeechEnded(transcript)
+            }
+            AsrEvent::Discarded(_) => Event::Discarded,
+        };
+        self.step(event);
+    }
+
+    /// The waterfall counts from the last speech sample.
+    fn silent_since(
+        &mut self,
+        transcript: &companion_types::Transcript,
+        at: SampleClock,
+        when: Instant,
+    ) {
+        let ago = Duration::from_millis(at.ms_since(transcript.span.end));
+        self.silence_since = when.checked_sub(ago).unwrap_or(when);
+    }
+
+    fn asked(&mut self, input: TurnInput, answer: SyncSender<Answer>) {
+        self.silence_since = Instant::now();
+        let effects = self.machine.step(self.now(), Event::Input(input));
+        for effect in &effects {
+            match effect {
+                Effect::StartReply { turn, .. } => {
+                    self.asked.insert(*turn, answer.clone());
+                }
+                Effect::Refuse(reason) => {
+                    let why = match reason {
+                        RefuseReason::Listening => "listening to somebody",
+                        RefuseReason::Replying => "answering somebody",
+                    };
+                    let _ = answer.try_send(Err(DaemonError::Busy(why)));
+                }
+                _ => {}
+            }
+        }
+        self.carry_out(effects);
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::StartReply { turn, input } => self.start_reply(turn, input),
+                Effect::ConfirmReply(turn) => self.confirm(turn),
+                Effect::CancelReply { turn, .. } => {
+                    if let Some(under) = self.under.get(&turn) {
+                        under.cancel.cancel();
+                    }
+                    if self.machine.state().turn() != Some(turn) && !self.ends_later(turn) {
+                        self.under.remove(&turn);
+                    }
+                }
+                Effect::Hold(_) => self.playback.hold(true),
+                Effect::Resume(_) => self.playback.hold(false),
+                Effect::Flush(turn) => {
+                    let played = self.playback.flush();
+                    if let Some(under) = self.under.get_mut(&turn) {
+                        under.heard_at_flush = Some(under.ledger.heard(played));
+                    }
+                }
+                Effect::EndTurn { turn, outcome } => self.end(turn, outcome),
+                Effect::StateChanged(name) => self.publish(&TurnEvent::State(name)),
+                Effect::Refuse(_) => {}
+            }
+        }
+    }
+
+    /// A cut turn is still reported by the effect that follows.
+    fn ends_later(&self, turn: TurnId) -> bool {
+        self.under.get(&turn).is_some_and(|u| u.heard_at_flush.is_some())
+    }
+
+    fn start_reply(&mut self, turn: TurnId, input: TurnInput) {
+        let aloud = !matches!(input, TurnInput::Written { aloud: false, .. });
+        let zero = self.silence_since.saturating_duration_since(self.start);
+        let under = Under {
+            input: input.clone(),
+            gate: Gate::default(),
+            cancel: Cancel::new(),
+            ledger: HeardLedger::new(),
+            timeline: Timeline::new(zero),
+            aloud,
+            played: false,
+            text: String::new(),
+            emotion: Emotion::CALM,
+            answered_by: AnsweredBy::Model,
+            memories: Vec::new(),
+            tokens: None,
+            made: false,
+            heard_at_flush: None,
+        };
+        let language = Language::of_text(input.text());
+        self.mood = self.mood.after(self.mood_at.elapsed().as_secs_f64());
+        self.mood_at = Instant::now();
+        let job = ReplyJob {
+            turn,
+            input,
+            aloud,
+            gate: under.gate.clone(),
+            cancel: under.cancel.clone(),
+            history: self.history.clone(),
+            mood: self.mood.label(language),
+        };
+        self.under.insert(turn, under);
+        if self.replies.try_send(job).is_err() {
+            tracing::error!("the reply stage does not take a job");
+            self.step(Event::ReplyFailed(turn));
+        }
+    }
+
+    fn confirm(&mut self, turn: TurnId) {
+        let now = self.start.elapsed();
+        if let Some(under) = self.under.get_mut(&turn) {
+            under.timeline.stamp(Stamp::Endpoint, now);
+            if under.aloud {
+                self.playback.begin(turn);
+            }
+            under.gate.open();
+        }
+    }
+
+    fn news(&mut self, turn: TurnId, news: ReplyNews) {
+        let start = self.start;
+        let Some(under) = self.under.get_mut(&turn) else { return };
+        match news {
+            ReplyNews::Stamp(stamp, when) => {
+                under.timeline.stamp(stamp, when.saturating_duration_since(start));
+            }
+            ReplyNews::Clause { seq, emotion, text } => {
+                under.ledger.sentence(seq, &text);
+                if under.aloud {
+                    self.echo.said(SampleClock(self.clock.load(Ordering::Acquire)), &text);
+                }
+                self.publish(&TurnEvent::Clause(turn, emotion, text));
+            }
+            ReplyNews::Queued { seq, samples, words, last } => {
+                under.ledger.queued(seq, samples, &words, last);
+            }
+            ReplyNews::Made { text, emotion, answered_by, memories, tokens } => {
+                under.text = text;
+                under.emotion = emotion;
+                under.answered_by = answered_by;
+                under.memories = memories;
+                under.tokens = tokens;
+                under.made = true;
+                if !under.aloud {
+                    self.step(Event::ReplyHeard(turn));
+                }
+            }
+        }
+    }
+
+    /// Turns samples that left the loudspeaker into events.
+    fn look_at_playback(&mut self) {
+        let Some(turn) = self.machine.state().turn() else { return };
+        let now = self.start.elapsed();
+        let Some(under) = self.under.get_mut(&turn).filter(|u| u.aloud) else { return };
+        if !under.played && self.playback.played() > 0 {
+            under.played = true;
+            under.timeline.stamp(Stamp::FirstAudio, now);
+            self.step(Event::FirstPlayed(turn));
+        }
+        if self.under.get(&turn).is_some_and(|u| u.made) && self.playback.is_drained(turn) {
+            self.step(Event::ReplyHeard(turn));
+        }
+    }
+
+    fn end(&mut self, turn: TurnId, outcome: Outcome) {
+        let Some(mut under) = self.under.remove(&turn) else { return };
+        under.timeline.stamp(Stamp::Total, self.start.elapsed());
+        let heard = match outcome {
+            Outcome::Heard if !under.aloud => under.text.clone(),
+            Outcome::Heard => under.ledger.heard(self.playback.played()),
+            _ => under.heard_at_flush.take().unwrap_or_default(),
+        };
+        let (tokens, user) = (under.tokens, under.input.text().to_owned());
+        let report = TurnReport {
+            turn,
+            transcript: user.clone(),
+            text: under.text,
+            heard_text: heard.clone(),
+            emotion: under.emotion.clone(),
+            memories: under.memories,
+            answered_by: under.answered_by,
+            outcome,
+            prompt_tokens: tokens.map_or(0, |t| t.prompt_tokens),
+            reused_tokens: tokens.map_or(0, |t| t.reused_tokens),
+            new_tokens: tokens.map_or(0, |t| t.new_tokens),
+            latency_ms: under.timeline.waterfall(),
+        };
+        tracing::info!(turn = %turn, ?outcome, first_audio_ms = ?report.latency_ms.first_audio, "turn over");
+        if !user.is_empty() {
+            let label = self.emotions.label(&under.emotion);
+            let tag = label.map_or("", |l| {
+                if Language::of_text(&heard) == Language::Zh { &l.zh } else { &l.en }
+            });
+            let assistant =
+                if heard.is_empty() { String::new() } else { format!("[{tag}] {heard}") };
+            self.history.push(Round { user: user.clone(), assistant });
+            self.mood = self.mood.felt(&under.emotion);
+        }
+        self.remember(&report, &user);
+        if let Some(asked) = self.asked.remove(&turn) {
+            let _ = asked.try_send(Ok(report.clone()));
+        }
+        self.publish(&TurnEvent::Ended(Box::new(report)));
+    }
+
+    /// Keeps what is worth keeping; nobody waits for it.
+    fn remember(&mut self, report: &TurnReport, user: &str) {
+        let (turn, report, text) = (report.turn, report.clone(), user.to_owned());
+        let now_s = jiff::Timestamp::now().as_second();
+        let sent = self.memory.send(move |(store, memory)| {
+            if let Err(error) = store.put(Tree::Reports, &turn.0.to_be_bytes(), &report) {
+                tracing::error!(%error, "a turn's report was not kept");
+            }
+            if worth_keeping(&text) {
+                let new = NewMemory {
+                    text,
+                    origin: MemoryOrigin::Said,
+                    turn: Some(turn),
+                    now_s,
+                    core: false,
+                };
+                if let Err(error) = memory.add(store, new) {
+                    tracing::error!(%error, "something said was not remembered");
+                }
+            }
+        });
+        if let Err(error) = sent {
+            tracing::error!(%error, "something said was not remembered");
+        }
+    }
+
+    fn publish(&mut self, event: &TurnEvent) {
+        self.watchers.retain(|watcher| watcher.try_send(event.clone()).is_ok());
+    }
+}
