@@ -1,1 +1,0 @@
-//! companionctl as a library.

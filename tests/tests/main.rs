@@ -1,0 +1,5 @@
+//! One test binary for the whole house.
+
+mod house;
+mod support;
+mod utterance;

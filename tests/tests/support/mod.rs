@@ -1,0 +1,100 @@
+//! A companion on the starter models in a simulated room, and somebody who speaks to it.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
+
+use companion_audio::{Resampler, SimulatedRoom, playback};
+use companion_tts::{EspeakVoice, Synthesizer, Utterance, VoiceFile};
+use companion_types::{
+    CAPTURE_RATE, Cancel, Emotion, Language, SampleRate, SamplingParams, Sentence, SentenceSeq,
+    TurnId, TurnReport,
+};
+use companiond::{App, AppSettings, PacedRoom, TurnEvent, listen_to};
+
+pub(crate) const RATE: SampleRate = SampleRate(48_000);
+
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// `companion-espeak` as the same build made it.
+fn espeak() -> PathBuf {
+    let exe = std::env::current_exe().unwrap();
+    exe.ancestors().nth(2).unwrap().join("companion-espeak")
+}
+
+pub(crate) fn settings(state: &Path) -> AppSettings {
+    AppSettings {
+        ears: root().join("models/companion-ears-starter"),
+        brain: root().join("models/companion-brain-starter"),
+        voices: root().join("static/voices"),
+        voice: "default".into(),
+        espeak: espeak(),
+        store: state.join("store"),
+        context_budget_tokens: 3000,
+        sampling: SamplingParams {
+            temperature: 0.0,
+            max_new_tokens: 96,
+            ..SamplingParams::default()
+        },
+    }
+}
+
+/// Speech of a person: the starter voice, calm, with half a second of silence around it.
+pub(crate) fn speech(text: &str) -> Vec<f32> {
+    let file = VoiceFile::open(&root().join("static/voices"), "default").unwrap();
+    let mut voice = EspeakVoice::new(espeak(), file.espeak);
+    let language = Language::of_text(text);
+    let sentence = Sentence {
+        turn: TurnId(0),
+        seq: SentenceSeq(0),
+        emotion: Emotion::CALM,
+        text: text.into(),
+        last: true,
+    };
+    let mut resampler = Resampler::new(voice.rate(), CAPTURE_RATE).unwrap();
+    let mut pcm = vec![0.0; 8_000];
+    voice
+        .speak(&Utterance { sentence, language }, &Cancel::new(), &mut |chunk| {
+            pcm.extend(resampler.push(&chunk.pcm).unwrap());
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    pcm.extend(resampler.finish().unwrap());
+    pcm.extend(vec![0.0; 8_000]);
+    pcm
+}
+
+/// A running companion and its events.
+pub(crate) struct Companion {
+    pub(crate) app: App,
+    pub(crate) events: Receiver<TurnEvent>,
+    room: Option<SimulatedRoom>,
+}
+
+impl Companion {
+    pub(crate) fn start(state: &Path) -> Self {
+        let (sound, tap) = playback(RATE);
+        let app = App::start(&settings(state), sound).unwrap();
+        let events = app.conversation().watch();
+        Self { app, events, room: Some(SimulatedRoom::new(tap, RATE)) }
+    }
+
+    /// Plays sound to the microphone, then listens on for `quiet_ms`; gives the turns that ended and
+    /// everything that was played since the start.
+    pub(crate) fn hear(&mut self, pcm: &[f32], quiet_ms: u64) -> (Vec<TurnReport>, Vec<f32>) {
+        let mut room = self.room.take().unwrap();
+        room.speak(pcm);
+        let mut paced = PacedRoom::new(room, quiet_ms);
+        listen_to(&mut paced, self.app.conversation(), companion_asr::ListenerSettings::default());
+        let room = paced.into_inner();
+        let played = room.played().to_vec();
+        self.room = Some(room);
+        let ended = self.events.try_iter().filter_map(|event| match event {
+            TurnEvent::Ended(report) => Some(*report),
+            _ => None,
+        });
+        (ended.collect(), played)
+    }
+}

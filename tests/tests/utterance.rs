@@ -1,0 +1,88 @@
+//! Spoken turns through the whole chain, on the starter models.
+
+use std::time::Duration;
+
+use companion_turn::TurnInput;
+use companion_types::{AnsweredBy, Outcome};
+
+use crate::support::{Companion, RATE, speech};
+
+#[test]
+fn a_name_told_is_remembered_after_a_restart_and_can_be_forgotten_and_brought_back() {
+    let state = tempfile::tempdir().unwrap();
+    for (told, asked) in [("我叫小明", "我叫什么名字"), ("my name is tom", "what is my name")]
+    {
+        let mut companion = Companion::start(state.path());
+        let (turns, _) = companion.hear(&speech(told), 8_000);
+        assert_eq!(turns.len(), 1, "{turns:?}");
+        // The name as it was heard: this test is about memory, not about the ears.
+        let heard = turns[0].transcript.clone();
+        let name = heard.trim_start_matches("我叫").rsplit(' ').next().unwrap_or_default();
+        assert!(!name.is_empty(), "{turns:?}");
+        drop(companion);
+        let mut companion = Companion::start(state.path());
+        let (turns, played) = companion.hear(&speech(asked), 6_000);
+        let turn = turns.first().unwrap();
+        assert!(turn.text.contains(name), "{turn:?}");
+        assert_eq!((turn.outcome, &turn.heard_text), (Outcome::Heard, &turn.text));
+        assert!(played.iter().any(|s| s.abs() > 0.05));
+        let explained = companion.app.explain(turn.turn).unwrap();
+        assert!(explained.iter().any(|(_, text)| text.contains(name)), "{explained:?}");
+        let undo = companion.app.forget(turn.memories.clone()).unwrap();
+        let ask = |companion: &Companion| {
+            let input = TurnInput::Written { text: asked.into(), aloud: false };
+            companion.app.conversation().ask(input, Duration::from_secs(20)).unwrap().text
+        };
+        assert!(!ask(&companion).contains(name));
+        companion.app.undo(undo).unwrap();
+        assert!(ask(&companion).contains(name));
+    }
+}
+
+#[test]
+fn somebody_who_breaks_in_is_heard_and_history_holds_only_what_was_heard() {
+    let state = tempfile::tempdir().unwrap();
+    let mut companion = Companion::start(state.path());
+    let mut pcm = speech("我今天很难过");
+    // The reply begins about half a second after the speech; break in a little later.
+    pcm.extend(vec![0.0; 10_000]);
+    pcm.extend(speech("等一下我叫什么名字"));
+    let (turns, played) = companion.hear(&pcm, 6_000);
+    assert!(turns.len() >= 2, "{turns:?}");
+    assert_eq!(turns[0].outcome, Outcome::Interrupted);
+    assert!(turns[0].text.starts_with(&turns[0].heard_text), "{turns:?}");
+    assert!(turns[0].heard_text.len() < turns[0].text.len(), "{turns:?}");
+    assert_eq!(turns.last().unwrap().outcome, Outcome::Heard);
+    assert!(played.len() > RATE.0 as usize);
+}
+
+#[test]
+fn small_talk_is_the_models_and_has_an_emotion() {
+    let state = tempfile::tempdir().unwrap();
+    let companion = Companion::start(state.path());
+    for (said, emotion) in
+        [("我今天很难过", "sad"), ("我考试通过了", "happy"), ("i am so angry", "angry")]
+    {
+        let input = TurnInput::Written { text: said.into(), aloud: false };
+        let report = companion.app.conversation().ask(input, Duration::from_secs(20)).unwrap();
+        assert_eq!(report.answered_by, AnsweredBy::Model, "{report:?}");
+        assert_eq!(report.emotion.key(), emotion, "{report:?}");
+        assert!(!report.text.is_empty() && report.heard_text == report.text);
+    }
+}
+
+#[test]
+fn silence_and_noise_start_no_turn() {
+    let state = tempfile::tempdir().unwrap();
+    let mut companion = Companion::start(state.path());
+    let mut state_word = 1_u32;
+    let noise: Vec<f32> = (0..48_000)
+        .map(|_| {
+            state_word = state_word.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (f64::from(state_word) / f64::from(u32::MAX) - 0.5) as f32 * 0.05
+        })
+        .collect();
+    let (turns, played) = companion.hear(&noise, 1_000);
+    assert!(turns.is_empty(), "{turns:?}");
+    assert!(played.iter().all(|s| *s == 0.0));
+}
