@@ -72,6 +72,17 @@ fn small_talk_is_the_models_and_has_an_emotion() {
 }
 
 #[test]
+fn an_answer_that_repeats_the_question_does_not_make_it_an_echo() {
+    let state = tempfile::tempdir().unwrap();
+    let mut companion = Companion::start(state.path());
+    // The acknowledgement is made before the end of the utterance and says the same words.
+    let (turns, played) = companion.hear(&speech("我喜欢吃苹果"), 7_000);
+    assert_eq!(turns.len(), 1, "{turns:?}");
+    assert_eq!(turns[0].outcome, Outcome::Heard);
+    assert!(played.iter().any(|s| s.abs() > 0.05));
+}
+
+#[test]
 fn silence_and_noise_start_no_turn() {
     let state = tempfile::tempdir().unwrap();
     let mut companion = Companion::start(state.path());

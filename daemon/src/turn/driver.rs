@@ -129,6 +129,8 @@ struct Under {
     timeline: Timeline,
     aloud: bool,
     played: bool,
+    /// Clauses that are not known to the echo guard yet: nothing of them can have been heard.
+    unsaid: Vec<String>,
     text: String,
     emotion: Emotion,
     answered_by: AnsweredBy,
@@ -344,6 +346,7 @@ impl Driver {
             timeline: Timeline::new(zero),
             aloud,
             played: false,
+            unsaid: Vec::new(),
             text: String::new(),
             emotion: Emotion::CALM,
             answered_by: AnsweredBy::Model,
@@ -391,8 +394,10 @@ impl Driver {
             }
             ReplyNews::Clause { seq, emotion, text } => {
                 under.ledger.sentence(seq, &text);
-                if under.aloud {
+                if under.played {
                     self.echo.said(SampleClock(self.clock.load(Ordering::Acquire)), &text);
+                } else if under.aloud {
+                    under.unsaid.push(text.clone());
                 }
                 self.publish(&TurnEvent::Clause(turn, emotion, text));
             }
@@ -421,6 +426,10 @@ impl Driver {
         if !under.played && self.playback.played() > 0 {
             under.played = true;
             under.timeline.stamp(Stamp::FirstAudio, now);
+            let clock = SampleClock(self.clock.load(Ordering::Acquire));
+            for text in under.unsaid.drain(..) {
+                self.echo.said(clock, &text);
+            }
             self.step(Event::FirstPlayed(turn));
         }
         if self.under.get(&turn).is_some_and(|u| u.made) && self.playback.is_drained(turn) {

@@ -101,8 +101,7 @@ impl Resampler {
         let Some(inner) = &mut self.inner else { return Ok(part.to_vec()) };
         let adapter =
             InterleavedSlice::new(part, 1, part.len()).map_err(|e| failed(e.to_string()))?;
-        let mut out =
-            inner.process(&adapter, None).map_err(|e| failed(e.to_string()))?.take_data();
+        let mut out = inner.process(&adapter, None).map_err(|e| failed(e.to_string()))?.take_data();
         let drop = self.delay.min(out.len());
         out.drain(..drop);
         self.delay -= drop;
