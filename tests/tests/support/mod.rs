@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use companion_audio::{Resampler, SimulatedRoom, playback};
 use companion_tts::{EspeakVoice, Synthesizer, Utterance, VoiceFile};
@@ -66,19 +67,24 @@ pub(crate) fn speech(text: &str) -> Vec<f32> {
     pcm
 }
 
+/// Turns run in real time, so they run one after another.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// A running companion and its events.
 pub(crate) struct Companion {
     pub(crate) app: App,
     pub(crate) events: Receiver<TurnEvent>,
     room: Option<SimulatedRoom>,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Companion {
     pub(crate) fn start(state: &Path) -> Self {
+        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let (sound, tap) = playback(RATE);
         let app = App::start(&settings(state), sound).unwrap();
         let events = app.conversation().watch();
-        Self { app, events, room: Some(SimulatedRoom::new(tap, RATE)) }
+        Self { app, events, room: Some(SimulatedRoom::new(tap, RATE)), _alone: alone }
     }
 
     /// Plays sound to the microphone, then listens on for `quiet_ms`; gives the turns that ended and
