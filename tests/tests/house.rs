@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::support::root;
 
 /// Who may depend on whom; `companion-tests` may see everything.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 14] = [
     ("companion-types", &[]),
     ("companion-turn", &["companion-types"]),
     ("companion-asr", &["companion-types"]),
@@ -20,6 +20,8 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("companion-espeak", &["companion-tts"]),
     ("companion-audio", &["companion-types"]),
     ("companion-engine", &[]),
+    ("companion-bus", &[]),
+    ("companionctl", &["companion-bus"]),
     (
         "companiond",
         &[
@@ -33,6 +35,7 @@ const EDGES: [(&str, &[&str]); 12] = [
             "companion-tts",
             "companion-audio",
             "companion-engine",
+            "companion-bus",
         ],
     ),
 ];

@@ -1,0 +1,3 @@
+//! companionctl.
+
+fn main() {}
