@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod barge_in;
+mod echo;
 mod house;
 mod support;
 mod utterance;
+mod watchdog;

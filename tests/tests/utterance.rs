@@ -26,15 +26,15 @@ fn a_name_told_is_remembered_after_a_restart_and_can_be_forgotten_and_brought_ba
         assert!(turn.text.contains(name), "{turn:?}");
         assert_eq!((turn.outcome, &turn.heard_text), (Outcome::Heard, &turn.text));
         assert!(played.iter().any(|s| s.abs() > 0.05));
-        let explained = companion.app.explain(turn.turn).unwrap();
+        let explained = companion.app.recollection().explain(turn.turn).unwrap();
         assert!(explained.iter().any(|(_, text)| text.contains(name)), "{explained:?}");
-        let undo = companion.app.forget(turn.memories.clone()).unwrap();
+        let undo = companion.app.recollection().forget(turn.memories.clone()).unwrap();
         let ask = |companion: &Companion| {
             let input = TurnInput::Written { text: asked.into(), aloud: false };
             companion.app.conversation().ask(input, Duration::from_secs(20)).unwrap().text
         };
         assert!(!ask(&companion).contains(name));
-        companion.app.undo(undo).unwrap();
+        companion.app.recollection().undo(undo).unwrap();
         assert!(ask(&companion).contains(name));
     }
 }

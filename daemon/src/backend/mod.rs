@@ -2,10 +2,12 @@
 //! words and tensors.
 
 mod causal_lm;
+mod empty;
 mod sensevoice;
 mod vad;
 
 pub(crate) use causal_lm::LmGenerator;
+pub(crate) use empty::{EmptyGenerator, EmptyRecognizer};
 pub(crate) use sensevoice::SenseVoiceRecognizer;
 pub(crate) use vad::EarshotDetector;
 

@@ -163,6 +163,19 @@ impl Playback {
         played
     }
 
+    /// Whether it is held.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.shared.held.load(Ordering::Acquire)
+    }
+
+    /// Whether sound of `turn` waits to be played.
+    #[must_use]
+    pub fn is_waiting(&self, turn: TurnId) -> bool {
+        let writer = self.writer();
+        writer.turn == Some(turn) && self.shared.read.load(Ordering::Acquire) < writer.written
+    }
+
     fn played_of(&self, writer: &Writer) -> u64 {
         let read = self.shared.read.load(Ordering::Acquire);
         read.min(writer.written).saturating_sub(writer.start)
