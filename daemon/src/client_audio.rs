@@ -159,7 +159,7 @@ mod tests {
     fn a_clients_samples_become_frames_and_an_odd_byte_at_the_end_is_dropped() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let mut microphone = ClientMicrophone::new(ours);
-        let mut sent: Vec<u8> = vec![0, 64].repeat(FRAME_SAMPLES + 10);
+        let mut sent: Vec<u8> = [0, 64].repeat(FRAME_SAMPLES + 10);
         sent.push(7);
         theirs.write_all(&sent).unwrap();
         drop(theirs);

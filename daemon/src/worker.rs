@@ -177,7 +177,7 @@ impl<P: Send + 'static> Worker<P> {
     pub(crate) fn restart(&self) -> bool {
         let made = {
             let again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
-            catch_unwind(AssertUnwindSafe(|| again()))
+            catch_unwind(AssertUnwindSafe(&**again))
         };
         let Ok(Some(port)) = made else { return false };
         let Ok(new) = run(self.stage, port, &self.again) else { return false };

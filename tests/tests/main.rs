@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod barge_in;
+mod daemon;
 mod echo;
 mod house;
+mod pipewire;
 mod support;
 mod utterance;
 mod watchdog;

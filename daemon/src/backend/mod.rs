@@ -9,7 +9,7 @@ mod vad;
 pub(crate) use causal_lm::LmGenerator;
 pub(crate) use empty::{EmptyGenerator, EmptyRecognizer};
 pub(crate) use sensevoice::SenseVoiceRecognizer;
-pub(crate) use vad::EarshotDetector;
+pub use vad::EarshotDetector;
 
 use companion_engine::EngineError;
 use companion_types::ErrorKind;

@@ -155,6 +155,8 @@ impl SessionService for Handle {
     async fn close(&self) -> Result<()> {
         let desk = self.desk()?;
         let number = self.number;
+        self.end();
+        desk.sessions.release(number);
         // The object removes itself: that may not happen inside its own call.
         let task_desk = Arc::clone(&desk);
         desk.tasks.spawn("session-close", async move {

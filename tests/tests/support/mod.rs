@@ -1,5 +1,7 @@
 //! A companion on the starter models in a simulated room, and somebody who speaks to it.
 
+pub(crate) mod process;
+
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -13,6 +13,52 @@ const BLOCK: usize = FRAME_SAMPLES / 2;
 const SILENCE: f32 = 1e-7;
 /// How quickly the measured loss follows, per frame.
 const FOLLOW: f32 = 0.05;
+/// Frames of one look at the way from the loudspeaker to the microphone: 320 ms.
+const LOOK_FRAMES: u32 = 16;
+/// Played sound must be this loud in a look, as a mean square (-50 dBFS).
+const LOUD: f32 = 1e-5;
+/// Below this ratio of heard to played power (-45 dB) there is no echo to take out.
+const NO_ECHO: f32 = 3e-5;
+/// Looks that count.
+const LOOKS: usize = 6;
+
+/// Whether the microphone hears the loudspeaker at all. With headphones, or far from each other, it does not,
+/// and the canceller would only take away from those who speak at the same time.
+///
+/// In every look with sound an echo of gain g leaves at least g squared of the played power in what is heard,
+/// whatever else is heard; so the smallest ratio of the last looks is an upper bound of the echo.
+#[derive(Debug, Default)]
+struct EchoPresence {
+    played: f32,
+    heard: f32,
+    frames: u32,
+    ratios: std::collections::VecDeque<f32>,
+}
+
+impl EchoPresence {
+    fn push(&mut self, played: f32, heard: f32) {
+        self.played += played;
+        self.heard += heard;
+        self.frames += 1;
+        if self.frames < LOOK_FRAMES {
+            return;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "16")]
+        let loud = LOUD * LOOK_FRAMES as f32;
+        if self.played > loud {
+            if self.ratios.len() == LOOKS {
+                self.ratios.pop_front();
+            }
+            self.ratios.push_back(self.heard / self.played);
+        }
+        (self.played, self.heard, self.frames) = (0.0, 0.0, 0);
+    }
+
+    /// True once it is known that there is no echo.
+    fn is_absent(&self) -> bool {
+        self.ratios.len() >= 2 && self.ratios.iter().any(|r| *r < NO_ECHO)
+    }
+}
 
 /// The canceller of one microphone and one loudspeaker.
 pub struct EchoCanceller {
@@ -25,6 +71,9 @@ pub struct EchoCanceller {
     power: (f32, f32),
     /// Frames since something was played.
     quiet_frames: u32,
+    /// Mean square of what was played since the last frame.
+    just_played: f32,
+    presence: EchoPresence,
 }
 
 impl std::fmt::Debug for EchoCanceller {
@@ -42,7 +91,7 @@ impl EchoCanceller {
     /// # Errors
     /// When 10 ms of `rate` are no whole number of samples.
     pub fn new(rate: SampleRate) -> Result<Self, AudioError> {
-        if rate.0 % 100 != 0 || rate.0 < 8_000 {
+        if !rate.0.is_multiple_of(100) || rate.0 < 8_000 {
             return Err(AudioError::Rate {
                 from: rate.0,
                 to: CAPTURE_RATE.0,
@@ -63,6 +112,8 @@ impl EchoCanceller {
             scratch: vec![0.0; render_block],
             power: (0.0, 0.0),
             quiet_frames: u32::MAX,
+            just_played: 0.0,
+            presence: EchoPresence::default(),
         })
     }
 
@@ -71,6 +122,7 @@ impl EchoCanceller {
         self.waiting.extend_from_slice(pcm);
         let mut loud = false;
         let mut used = 0;
+        self.just_played = mean_square(pcm);
         for block in self.waiting.chunks_exact(self.render_block) {
             loud |= mean_square(block) > SILENCE;
             if let Err(error) =
@@ -87,6 +139,7 @@ impl EchoCanceller {
     /// Cleans one frame of the microphone.
     pub fn clean(&mut self, pcm: &mut [f32; FRAME_SAMPLES]) {
         let before = mean_square(pcm);
+        self.presence.push(self.just_played, before);
         let mut out = [0.0; FRAME_SAMPLES];
         for (input, output) in pcm.chunks_exact(BLOCK).zip(out.chunks_exact_mut(BLOCK)) {
             if let Err(error) = self.processing.process_capture_f32(&[input], &mut [output]) {
@@ -94,9 +147,9 @@ impl EchoCanceller {
                 output.copy_from_slice(input);
             }
         }
-        if self.quiet_frames > RINGS_ON {
-            // Nothing sounds that could echo: what is heard is heard as it is. The canceller still saw
-            // it, so that it goes on without a jump.
+        if self.quiet_frames > RINGS_ON || self.presence.is_absent() {
+            // Nothing sounds that could echo, or no echo arrives: what is heard is heard as it is. The
+            // canceller still saw it, so that it goes on without a jump.
             return;
         }
         if before > SILENCE {
@@ -196,6 +249,23 @@ mod tests {
         let (alone, _, after) = room(8, true);
         let lost = db(alone, after);
         assert!(lost.abs() < 6.0, "{lost} dB");
+    }
+
+    #[test]
+    fn where_no_echo_arrives_nothing_is_taken_away() {
+        let mut canceller = EchoCanceller::new(SampleRate(16_000)).unwrap();
+        let (mut far, mut near) = (Talker::new(1, 16_000), Talker::new(99, 16_000));
+        for frame in 0..150 {
+            let played: Vec<f32> = (0..FRAME_SAMPLES).map(|_| far.next()).collect();
+            let mut mic = [0.0; FRAME_SAMPLES];
+            if frame >= 50 {
+                mic.iter_mut().for_each(|s| *s = near.next());
+            }
+            let heard = mic;
+            canceller.played(&played);
+            canceller.clean(&mut mic);
+            assert!(frame < 50 || mic == heard, "frame {frame}");
+        }
     }
 
     #[test]

@@ -13,7 +13,8 @@ const LONGEST_S: u64 = 600;
 
 fn wrong(error: hound::Error) -> AudioError {
     match error {
-        hound::Error::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+        // An error that is not the system's is the reader's: the bytes ended too early.
+        hound::Error::IoError(e) if e.raw_os_error().is_none() => {
             AudioError::Wav("it is cut short".to_owned())
         }
         hound::Error::IoError(e) => AudioError::Io(e),
