@@ -19,8 +19,8 @@ const LOOK_FRAMES: u32 = 16;
 const LOUD: f32 = 1e-5;
 /// Below this ratio of heard to played power (-45 dB) there is no echo to take out.
 const NO_ECHO: f32 = 3e-5;
-/// Looks that count.
-const LOOKS: usize = 6;
+/// Looks that count: 6.4 s of sound. Nobody speaks over the own voice for so long without being answered.
+const LOOKS: usize = 20;
 
 /// Whether the microphone hears the loudspeaker at all. With headphones, or far from each other, it does not,
 /// and the canceller would only take away from those who speak at the same time.
