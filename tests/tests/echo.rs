@@ -24,7 +24,7 @@ const SAID: [&str; 10] = [
 
 #[test]
 fn ten_replies_in_a_row_that_the_microphone_hears_start_no_turn() {
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = ONE_AT_A_TIME.blocking_lock();
     let state = tempfile::tempdir().unwrap();
     let (sound, tap) = playback(RATE);
     let app = App::start(settings(state.path()), sound, None, Box::new(|| ())).unwrap();

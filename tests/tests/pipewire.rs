@@ -107,7 +107,7 @@ fn onsets(microphone: &[f32]) -> Vec<usize> {
 
 #[tokio::test]
 async fn a_voice_that_breaks_in_silences_the_reply_within_100_ms_at_the_sink() {
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = ONE_AT_A_TIME.lock().await;
     let mut world = World::new();
     furnish(&mut world);
     let _daemon = world.start(&mut world.daemon(true)).await;
@@ -145,7 +145,7 @@ async fn a_voice_that_breaks_in_silences_the_reply_within_100_ms_at_the_sink() {
 
 #[tokio::test]
 async fn the_nodes_come_back_after_pipewire_was_killed() {
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = ONE_AT_A_TIME.lock().await;
     let mut world = World::new();
     let daemon = world.start(&mut world.daemon(true)).await;
     let connection = world.connect().await;

@@ -25,7 +25,7 @@ fn wait(mut done: impl FnMut() -> bool) -> bool {
 
 #[test]
 fn a_hung_stage_stops_the_watchdog_until_it_works_again() {
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = ONE_AT_A_TIME.blocking_lock();
     let state = tempfile::tempdir().unwrap();
     let mut settings = settings(state.path());
     settings.health.heartbeat_ms = 50;

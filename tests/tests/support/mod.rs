@@ -4,7 +4,6 @@ pub(crate) mod process;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use companion_audio::{Resampler, SimulatedRoom, playback};
 use companion_tts::{EspeakVoice, Synthesizer, Utterance, VoiceFile};
@@ -13,6 +12,7 @@ use companion_types::{
 };
 use companiond::{App, PacedRoom, Settings, TurnEvent, listen_to};
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::{Mutex, MutexGuard};
 
 pub(crate) const RATE: SampleRate = SampleRate(48_000);
 
@@ -61,7 +61,7 @@ pub(crate) fn speech(text: &str) -> Vec<f32> {
 }
 
 /// Turns run in real time, so they run one after another.
-pub(crate) static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+pub(crate) static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// A running companion and its events.
 pub(crate) struct Companion {
@@ -73,7 +73,7 @@ pub(crate) struct Companion {
 
 impl Companion {
     pub(crate) fn start(state: &Path) -> Self {
-        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = ONE_AT_A_TIME.blocking_lock();
         let (sound, tap) = playback(RATE);
         let app = App::start(settings(state), sound, None, Box::new(|| ())).unwrap();
         let events = app.conversation().watch();

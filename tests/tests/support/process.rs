@@ -16,7 +16,8 @@ pub(crate) struct Process(pub(crate) Child);
 impl Process {
     pub(crate) fn start(command: &mut Command) -> Self {
         let child = command.stdin(Stdio::null()).spawn();
-        Self(child.unwrap_or_else(|e| panic!("{command:?}: {e}; run packaging/install-deps")))
+        assert!(child.is_ok(), "{command:?}: {child:?}; run packaging/install-deps");
+        Self(child.unwrap())
     }
 
     /// Sends a signal by pid.
@@ -164,13 +165,13 @@ impl World {
         let connection = self.connect().await;
         let dbus = zbus::fdo::DBusProxy::new(&connection).await.unwrap();
         let name = zbus::names::BusName::try_from(BUS_NAME).unwrap();
-        for _ in 0..1_500 {
-            if dbus.name_has_owner(name.clone()).await.unwrap() {
-                return daemon;
-            }
+        let mut tries = 0;
+        while !dbus.name_has_owner(name.clone()).await.unwrap() {
+            tries += 1;
+            assert!(tries < 1_500, "companiond does not come onto the bus");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("companiond does not come onto the bus");
+        daemon
     }
 }
 
