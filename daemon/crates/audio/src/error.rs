@@ -24,16 +24,46 @@ pub enum AudioError {
         /// Why not.
         reason: String,
     },
-    /// The file could not be read or written.
-    #[error("WAV: {0}")]
+    /// A device over a file descriptor does not keep to the format.
+    #[error("the audio descriptor: {0}")]
+    Descriptor(String),
+    /// The peer of a device over a file descriptor takes nothing any more.
+    #[error("the reader of the audio descriptor took nothing for {waited_ms} ms")]
+    Stalled {
+        /// How long was waited, in milliseconds.
+        waited_ms: u64,
+    },
+    /// The peer of a device over a file descriptor has closed it.
+    #[error("the reader of the audio descriptor is gone")]
+    PeerGone,
+    /// No such name of a PipeWire node.
+    #[error("{name:?} cannot be the name of a PipeWire node")]
+    NodeName {
+        /// The name as it was given.
+        name: String,
+    },
+    /// The PipeWire library did not start.
+    #[error("the PipeWire library does not start: {0}")]
+    Pipewire(String),
+    /// The echo canceller refused a frame.
+    #[error("echo canceller: {0}")]
+    Echo(String),
+    /// A file or descriptor could not be read or written.
+    #[error("audio in or out: {0}")]
     Io(#[from] std::io::Error),
 }
 
 impl Kind for AudioError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Wav(_) | Self::TooLong { .. } | Self::Rate { .. } => ErrorKind::InvalidArgument,
-            Self::Io(_) => ErrorKind::Unavailable,
+            Self::Wav(_)
+            | Self::TooLong { .. }
+            | Self::Rate { .. }
+            | Self::Descriptor(_)
+            | Self::NodeName { .. } => ErrorKind::InvalidArgument,
+            Self::Stalled { .. } => ErrorKind::DeadlineExceeded,
+            Self::Echo(_) => ErrorKind::Internal,
+            Self::Io(_) | Self::PeerGone | Self::Pipewire(_) => ErrorKind::Unavailable,
         }
     }
 }

@@ -1,13 +1,20 @@
 //! Audio in and out: the playback queue with its exact account of what was heard, WAV files,
 //! resampling, and a simulated room on the sample clock. Knows samples, nothing else.
 
+mod echo;
 mod error;
+mod pipewire;
 mod playback;
 mod resample;
 mod sim;
 mod wav;
 
+pub use echo::EchoCanceller;
 pub use error::AudioError;
+pub use pipewire::{
+    CaptureStream, DeviceEvent, Level, LostReason, NodeRole, NodeStatus, PipewireControl,
+    PipewireDevice, PipewireLoop, PipewireSettings, PipewireStatus, pipewire_device,
+};
 pub use playback::{Playback, PlaybackTap, playback};
 pub use resample::Resampler;
 pub use sim::SimulatedRoom;

@@ -2,7 +2,7 @@
 //! `tts` thread and the turn task; [`PlaybackTap`] is the audio callback's end, which does not
 //! allocate, lock, log or wait. Every sample has an index; what was played is counted in them.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ struct Shared {
     discard_before: AtomicU64,
     held: AtomicBool,
     underruns: AtomicU64,
+    /// Replies begun and flushed so far.
+    generation: AtomicU32,
     room: Condvar,
 }
 
@@ -77,6 +79,7 @@ pub fn playback(rate: SampleRate) -> (Playback, PlaybackTap) {
         discard_before: AtomicU64::new(0),
         held: AtomicBool::new(false),
         underruns: AtomicU64::new(0),
+        generation: AtomicU32::new(0),
         room: Condvar::new(),
     });
     let writer = Writer { ring: producer, written: 0, turn: None, start: 0, ended: false };
@@ -103,6 +106,7 @@ impl Playback {
         let written = writer.written;
         self.shared.discard_before.store(written, Ordering::Release);
         self.shared.held.store(false, Ordering::Release);
+        self.shared.generation.fetch_add(1, Ordering::AcqRel);
         writer.turn = Some(turn);
         writer.start = written;
         writer.ended = false;
@@ -159,6 +163,7 @@ impl Playback {
         let played = self.played_of(&writer);
         self.shared.discard_before.store(writer.written, Ordering::Release);
         writer.turn = None;
+        self.shared.generation.fetch_add(1, Ordering::AcqRel);
         self.shared.room.notify_all();
         played
     }
@@ -231,6 +236,12 @@ impl PlaybackTap {
             shared.underruns.fetch_add(1, Ordering::Relaxed);
         }
         shared.room.notify_all();
+    }
+
+    /// Counts up whenever a reply begins or is flushed: sound of another generation is stale.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        self.shared.generation.load(Ordering::Acquire)
     }
 
     /// Samples that wait.
