@@ -81,7 +81,9 @@ impl EchoCanceller {
         let mut unused = [0.0; HALF];
         for at in [0, HALF] {
             let to = at + HALF;
-            self.aec.process_render_f32(&[&reference[at..to]], &mut [&mut unused]).map_err(failed)?;
+            self.aec
+                .process_render_f32(&[&reference[at..to]], &mut [&mut unused])
+                .map_err(failed)?;
             self.aec
                 .process_capture_f32(&[&mic[at..to]], &mut [&mut out[at..to]])
                 .map_err(failed)?;
@@ -163,7 +165,9 @@ mod tests {
     fn room(played: &[f32], gain: f32) -> Vec<f32> {
         let taps = [(640, 1.0), (700, 0.4), (833, -0.3), (1_201, 0.2), (1_777, -0.1)];
         let at = |i: usize, delay: usize| i.checked_sub(delay).map_or(0.0, |j| played[j]);
-        (0..played.len()).map(|i| taps.iter().map(|(d, g)| g * at(i, *d)).sum::<f32>() * gain).collect()
+        (0..played.len())
+            .map(|i| taps.iter().map(|(d, g)| g * at(i, *d)).sum::<f32>() * gain)
+            .collect()
     }
 
     fn clean(mic: &[f32], reference: &[f32]) -> (Vec<f32>, EchoCanceller) {

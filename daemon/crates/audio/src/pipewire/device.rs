@@ -109,7 +109,9 @@ pub struct PipewireLoop {
 
 impl std::fmt::Debug for PipewireLoop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PipewireLoop").field("settings", &self.ends.settings).finish_non_exhaustive()
+        f.debug_struct("PipewireLoop")
+            .field("settings", &self.ends.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -207,8 +209,7 @@ impl PipewireLoop {
                 Err(reason) => reason,
             };
             shared.meters.silence();
-            let told =
-                Told { connected: false, reason: Some(reason.clone()), nodes: Vec::new() };
+            let told = Told { connected: false, reason: Some(reason.clone()), nodes: Vec::new() };
             shared.tell(told);
             if last.as_ref() != Some(&reason) {
                 ends.tell(DeviceEvent::Lost(reason.clone()));

@@ -44,6 +44,18 @@ impl Graph {
         self.nodes.get(&id).and_then(|n| n.serial)
     }
 
+    /// The node of this name or serial.
+    pub(super) fn find(&self, target: &str) -> Option<u32> {
+        let serial = target.parse().ok();
+        let is_it = |n: &GraphNode| n.name == target || (serial.is_some() && n.serial == serial);
+        self.nodes.iter().find(|(_, n)| is_it(n)).map(|(id, _)| *id)
+    }
+
+    /// Whether two nodes are linked, in either direction.
+    pub(super) fn are_linked(&self, a: u32, b: u32) -> bool {
+        self.links.values().any(|ends| *ends == (a, b) || *ends == (b, a))
+    }
+
     /// Names of the nodes that `id` is linked with, each once.
     pub(super) fn peers(&self, id: u32) -> Vec<String> {
         let other = |(from, to): &(u32, u32)| match (*from == id, *to == id) {
@@ -76,6 +88,11 @@ mod tests {
         assert_eq!(graph.peers(6), ["speakers"]);
         assert_eq!(graph.peers(5), ["companion.speaker"]);
         assert_eq!(graph.serial(5), Some(77));
+        assert_eq!(
+            (graph.find("speakers"), graph.find("77"), graph.find("78")),
+            (Some(5), Some(5), None)
+        );
+        assert!(graph.are_linked(5, 6) && graph.are_linked(6, 5) && !graph.are_linked(5, 5));
         graph.remove(1234);
         graph.remove(8);
         assert_eq!(graph.peers(6), ["speakers"]);

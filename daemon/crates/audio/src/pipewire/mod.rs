@@ -12,6 +12,7 @@ mod shared;
 mod source;
 mod speaker;
 mod status;
+mod stray;
 
 pub use device::{
     PipewireControl, PipewireDevice, PipewireLoop, PipewireSettings, pipewire_device,

@@ -18,15 +18,62 @@ use super::node::{Node, NodePlan, refused};
 use super::shared::{Shared, Told, Wishes};
 use super::speaker::SpeakerEnd;
 use super::status::{DeviceEvent, LostReason, NodeRole, NodeStatus};
+use super::stray::Stray;
 
 /// A node that was thrown out is put back after this long.
 const PUT_BACK: Duration = Duration::from_millis(500);
 
+/// One of the daemon's nodes and what to watch about it.
+struct Slot<D: Send + 'static> {
+    node: Option<Node<D>>,
+    stray: Stray,
+    gone_since: Option<Instant>,
+}
+
+impl<D: Send + 'static> Slot<D> {
+    fn empty() -> Self {
+        Self { node: None, stray: Stray::new(), gone_since: None }
+    }
+
+    /// Takes the node out if it is not wanted any more, or has to be made anew.
+    fn tend(&mut self, graph: &Graph, wanted: bool, target: Option<&String>) {
+        let now = Instant::now();
+        let Some(node) = &self.node else { return };
+        let anew = if node.is_gone() {
+            now.duration_since(*self.gone_since.get_or_insert(now)) >= PUT_BACK
+        } else {
+            self.gone_since = None;
+            let there = target.and_then(|t| graph.find(t));
+            let linked = there.zip(node.id()).is_some_and(|(a, b)| graph.are_linked(a, b));
+            self.stray.is_due(there.is_some(), linked, now)
+        };
+        let renamed = node.target.as_ref() != target;
+        if renamed {
+            self.stray = Stray::new();
+        }
+        if anew || renamed || !wanted {
+            self.node = None;
+            self.gone_since = None;
+        }
+    }
+
+    fn status(&self, role: NodeRole, graph: &Graph) -> Option<NodeStatus> {
+        let node = self.node.as_ref()?;
+        let id = node.id();
+        Some(NodeStatus {
+            role,
+            serial: id.and_then(|id| graph.serial(id)),
+            peers: id.map(|id| graph.peers(id)).unwrap_or_default(),
+            trouble: node.trouble(),
+        })
+    }
+}
+
 /// The connection and everything that hangs on it. The fields are dropped in this order: nodes
 /// before the registry, listeners before what they listen to, the core last.
 pub(super) struct Session<'e> {
-    microphone: Option<Node<MicrophoneEnd>>,
-    speaker: Option<Node<SpeakerEnd>>,
+    microphone: Slot<MicrophoneEnd>,
+    speaker: Slot<SpeakerEnd>,
     _registry_listener: pw::registry::Listener,
     _registry: pw::registry::RegistryRc,
     _core_listener: pw::core::Listener,
@@ -36,7 +83,6 @@ pub(super) struct Session<'e> {
     ends: &'e Ends,
     shared: Arc<Shared>,
     nodes: Vec<NodeStatus>,
-    put_back_at: Option<Instant>,
 }
 
 impl<'e> Session<'e> {
@@ -71,8 +117,8 @@ impl<'e> Session<'e> {
         let registry = core.get_registry_rc().map_err(|e| refused("the registry", &e))?;
         let registry_listener = watch(&registry, &graph);
         Ok(Self {
-            microphone: None,
-            speaker: None,
+            microphone: Slot::empty(),
+            speaker: Slot::empty(),
             _registry_listener: registry_listener,
             _registry: registry,
             _core_listener: core_listener,
@@ -82,7 +128,6 @@ impl<'e> Session<'e> {
             ends,
             shared,
             nodes: Vec::new(),
-            put_back_at: None,
         })
     }
 
@@ -93,44 +138,28 @@ impl<'e> Session<'e> {
 
     /// Makes the nodes what the daemon wants and tells what is.
     pub(super) fn tend(&mut self, wishes: &Wishes) -> Result<(), LostReason> {
-        let gone = |at: &mut Option<Instant>, is_gone: bool| -> bool {
-            let due = is_gone && at.get_or_insert_with(|| Instant::now() + PUT_BACK) <= &mut Instant::now();
-            if due {
-                *at = None;
-            }
-            due
-        };
-        let mic_gone = self.microphone.as_ref().is_some_and(Node::is_gone);
-        let speaker_gone = self.speaker.as_ref().is_some_and(Node::is_gone);
-        if gone(&mut self.put_back_at, mic_gone || speaker_gone) {
-            if mic_gone {
-                self.microphone = None;
-            }
-            if speaker_gone {
-                self.speaker = None;
-            }
+        {
+            let graph = self.graph.borrow();
+            self.microphone.tend(&graph, !wishes.muted, wishes.input.as_ref());
+            self.speaker.tend(&graph, true, wishes.output.as_ref());
         }
-        if wishes.muted || self.microphone.as_ref().is_some_and(|m| m.target != wishes.input) {
-            self.microphone = None;
+        if self.microphone.node.is_none() {
             self.shared.meters.silence();
         }
-        if self.speaker.as_ref().is_some_and(|s| s.target != wishes.output) {
-            self.speaker = None;
-        }
-        if self.microphone.is_none()
+        if self.microphone.node.is_none()
             && !wishes.muted
             && let Some(lent) = self.ends.microphone.lend()
         {
             let plan = self.plan(NodeRole::Microphone, wishes.input.clone());
             let node = Node::open(&self.core, &plan, lent, |stream, end| end.process(stream))?;
-            self.microphone = Some(node);
+            self.microphone.node = Some(node);
         }
-        if self.speaker.is_none()
+        if self.speaker.node.is_none()
             && let Some(lent) = self.ends.speaker.lend()
         {
             let plan = self.plan(NodeRole::Speaker, wishes.output.clone());
             let node = Node::open(&self.core, &plan, lent, |stream, end| end.process(stream))?;
-            self.speaker = Some(node);
+            self.speaker.node = Some(node);
         }
         self.tell();
         Ok(())
@@ -148,16 +177,8 @@ impl<'e> Session<'e> {
 
     fn tell(&mut self) {
         let graph = self.graph.borrow();
-        let status = |role, id: Option<u32>, trouble| NodeStatus {
-            role,
-            serial: id.and_then(|id| graph.serial(id)),
-            peers: id.map(|id| graph.peers(id)).unwrap_or_default(),
-            trouble,
-        };
-        let mic = self.microphone.as_ref();
-        let mic = mic.map(|n| status(NodeRole::Microphone, n.id(), n.trouble()));
-        let speaker = self.speaker.as_ref();
-        let speaker = speaker.map(|n| status(NodeRole::Speaker, n.id(), n.trouble()));
+        let mic = self.microphone.status(NodeRole::Microphone, &graph);
+        let speaker = self.speaker.status(NodeRole::Speaker, &graph);
         let nodes: Vec<NodeStatus> = mic.into_iter().chain(speaker).collect();
         if nodes == self.nodes {
             return;
