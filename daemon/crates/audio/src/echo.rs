@@ -41,7 +41,7 @@ impl Default for EchoCanceller {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a few hundred samples")]
-fn power(pcm: &[f32]) -> f32 {
+pub(crate) fn power(pcm: &[f32]) -> f32 {
     pcm.iter().map(|s| s * s).sum::<f32>() / pcm.len().max(1) as f32
 }
 
@@ -117,15 +117,16 @@ impl EchoCanceller {
     }
 }
 
+/// Sound for tests, here and in the simulated room.
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(crate) mod test_sound {
+    pub(crate) use super::power;
 
-    const SECOND: usize = 16_000;
+    pub(crate) const SECOND: usize = 16_000;
 
     /// Something like speech: voiced syllables of changing pitch, hissing consonants, pauses. Two seeds
     /// are two talkers.
-    fn talker(seed: u32, seconds: usize, loud: f32) -> Vec<f32> {
+    pub(crate) fn talker(seed: u32, seconds: usize, loud: f32) -> Vec<f32> {
         let mut state = seed.wrapping_mul(747_796_405).max(1);
         let mut random = move || {
             state ^= state << 13;
@@ -160,6 +161,12 @@ mod tests {
         pcm.truncate(seconds * SECOND);
         pcm
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::test_sound::{SECOND, talker};
+    use super::*;
 
     /// What the microphone hears of `played`: 40 ms later, with the reflections of a small room.
     fn room(played: &[f32], gain: f32) -> Vec<f32> {

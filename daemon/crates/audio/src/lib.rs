@@ -1,8 +1,10 @@
-//! Audio in and out: the playback queue with its exact account of what was heard, WAV files,
-//! resampling, and a simulated room on the sample clock. Knows samples, nothing else.
+//! Audio in and out: the playback queue with its exact account of what was heard, the PipeWire device
+//! and the device over file descriptors, echo cancellation, WAV files, resampling, and a simulated room
+//! on the sample clock. Knows samples, nothing else; starts no thread.
 
 mod echo;
 mod error;
+mod fd;
 mod pipewire;
 mod playback;
 mod resample;
@@ -11,11 +13,12 @@ mod wav;
 
 pub use echo::EchoCanceller;
 pub use error::AudioError;
+pub use fd::{FdFraming, FdInput, FdOutput, PacketHeader};
 pub use pipewire::{
     CaptureStream, DeviceEvent, Level, LostReason, NodeRole, NodeStatus, PipewireControl,
     PipewireDevice, PipewireLoop, PipewireSettings, PipewireStatus, pipewire_device,
 };
 pub use playback::{Playback, PlaybackTap, playback};
 pub use resample::Resampler;
-pub use sim::SimulatedRoom;
+pub use sim::{EchoPath, SimulatedRoom};
 pub use wav::{read_wav, write_wav};
