@@ -1,6 +1,8 @@
 //! The PipeWire device against a PipeWire of the test's own: sound goes out and comes in, restarts and
 //! vanishing devices are survived, a flush is silent soon, and the daemon does not hear itself.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod graph;
 
 use std::fs::File;
@@ -201,9 +203,13 @@ fn frames_go_on_without_pipewire_and_sound_comes_back_with_it() {
     let mut graph = Graph::start();
     graph.close_the_room();
     let device = Device::linked(&graph, false);
+    let pushed = Instant::now();
     device.playback.begin(TurnId(1));
-    let _ = device.playback.push(TurnId(1), &tone(RATE, 440.0, 300));
-    let before = device.wait_for_sound(0.2);
+    assert!(device.playback.push(TurnId(1), &tone(RATE, 440.0, 300)) > 0);
+    let before = device.wait_for_sound(0.1);
+    println!("round trip, with the 20 ms of a frame: {:?}", pushed.elapsed());
+    device.playback.end(TurnId(1));
+    wait_for("the end", || device.playback.is_drained(TurnId(1)).then_some(()));
 
     graph.kill_pipewire();
     wait_for("the loss", || (!device.control.status().connected).then_some(()));
@@ -220,17 +226,26 @@ fn frames_go_on_without_pipewire_and_sound_comes_back_with_it() {
     assert!(silent.windows(2).all(|w| w[1].at.0 - w[0].at.0 == FRAME_SAMPLES as u64));
     assert!(silent[0].at > before.at);
 
-    let down = lost.elapsed();
-    graph.start_pipewire();
-    graph.close_the_room();
-    let up = Instant::now();
-    device.wait_for_peer(NodeRole::Microphone, Some("vmic"));
-    device.wait_for_peer(NodeRole::Speaker, Some("vspk"));
-    let linked = up.elapsed();
+    let (down, started) = (lost.elapsed(), Instant::now());
+    std::thread::scope(|s| {
+        let connected = s.spawn(|| {
+            wait_for("the connection", || device.control.status().connected.then_some(()));
+            started.elapsed()
+        });
+        graph.start_pipewire();
+        graph.close_the_room();
+        let (connected, up) = (connected.join().unwrap(), started.elapsed());
+        device.wait_for_peer(NodeRole::Microphone, Some("vmic"));
+        device.wait_for_peer(NodeRole::Speaker, Some("vspk"));
+        let linked = started.elapsed();
+        println!(
+            "down {down:?}; after the start: connected {connected:?}, graph {up:?}, linked {linked:?}"
+        );
+    });
+    device.frames.try_iter().for_each(drop);
     device.playback.begin(TurnId(2));
-    let _ = device.playback.push(TurnId(2), &tone(RATE, 440.0, 1_000));
+    assert!(device.playback.push(TurnId(2), &tone(RATE, 440.0, 1_000)) > 0);
     device.wait_for_sound(0.2);
-    println!("down {down:?}, linked {linked:?} and heard {:?} after the start", up.elapsed());
     let events: Vec<DeviceEvent> = device.events.try_iter().collect();
     let connected = events.iter().filter(|e| **e == DeviceEvent::Connected).count();
     assert_eq!(connected, 2, "{events:?}");
@@ -273,11 +288,9 @@ fn the_daemon_does_not_hear_itself() {
     let speech = babble(4_000);
     let echo = {
         let device = Device::linked(&graph, false);
-        let begun = Instant::now();
         device.playback.begin(TurnId(1));
-        let _ = device.playback.push(TurnId(1), &speech[..RATE.samples_of(1_000) as usize]);
+        assert!(device.playback.push(TurnId(1), &speech[..RATE.samples_of(1_000) as usize]) > 0);
         device.wait_for_sound(0.02);
-        println!("round trip up to the first loud frame: {:?}", begun.elapsed());
         std::thread::sleep(Duration::from_millis(1_000));
         rms(&device.heard())
     };
@@ -286,6 +299,8 @@ fn the_daemon_does_not_hear_itself() {
     device.say(1, &speech[..RATE.samples_of(1_500) as usize]);
     device.frames.try_iter().for_each(drop);
     device.say(2, &speech[RATE.samples_of(1_500) as usize..]);
+    // Its last frame arrives a little after it has left.
+    std::thread::sleep(Duration::from_millis(100));
     let residual = rms(&device.heard());
     let down = 20.0 * (rms(&speech) / residual.max(1e-6)).log10();
     let told = device.control.status().echo_loss_db;
@@ -301,7 +316,9 @@ fn without_pipewire_the_status_says_what_to_look_at_and_a_stop_ends_everything()
     let device = Device::open(nowhere, true);
     let event = device.events.recv_timeout(Duration::from_secs(5)).unwrap();
     let DeviceEvent::Lost(reason) = event else { panic!("{event:?}") };
+    println!("{reason}");
     assert!(reason.to_string().starts_with("no PipeWire: is it running"), "{reason}");
+    assert_eq!(device.control.status().reason, Some(reason));
     let begun = Instant::now();
     let frames: Vec<AudioFrame> =
         (0..20).map(|_| device.frames.recv_timeout(Duration::from_secs(1)).unwrap()).collect();

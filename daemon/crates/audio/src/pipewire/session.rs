@@ -100,7 +100,7 @@ impl<'e> Session<'e> {
         let core = context.connect_rc(remote).map_err(|_| LostReason::NotRunning {
             // The library leaves the cause in errno.
             error: std::io::Error::last_os_error().to_string(),
-            runtime_dir: std::env::var("XDG_RUNTIME_DIR").ok(),
+            looked_at: looked_at(ends.settings.remote.as_deref()),
         })?;
         let broken = Rc::new(RefCell::new(None));
         let on_error = Rc::clone(&broken);
@@ -194,6 +194,14 @@ impl<'e> Session<'e> {
         }
         self.shared.tell(Told { connected: true, reason: None, nodes: nodes.clone() });
         self.nodes = nodes;
+    }
+}
+
+fn looked_at(remote: Option<&str>) -> String {
+    match (remote, std::env::var("XDG_RUNTIME_DIR")) {
+        (Some(remote), _) => format!("socket {remote}"),
+        (None, Ok(folder)) => format!("XDG_RUNTIME_DIR={folder}"),
+        (None, Err(_)) => "XDG_RUNTIME_DIR is not set".to_owned(),
     }
 }
 

@@ -29,13 +29,10 @@ pub enum LostReason {
     #[error("not started yet")]
     NotStarted,
     /// Nobody answers at the socket.
-    #[error(
-        "no PipeWire: is it running for this user? {}: {error}",
-        runtime_dir.as_ref().map_or("XDG_RUNTIME_DIR is not set".to_owned(), |d| format!("XDG_RUNTIME_DIR={d}"))
-    )]
+    #[error("no PipeWire: is it running for this user? {looked_at}: {error}")]
     NotRunning {
-        /// Where it was looked for.
-        runtime_dir: Option<String>,
+        /// `XDG_RUNTIME_DIR=…`, or the socket of the settings.
+        looked_at: String,
         /// What the system said.
         error: String,
     },
