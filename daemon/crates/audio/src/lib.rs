@@ -22,3 +22,8 @@ pub use playback::{Playback, PlaybackTap, playback};
 pub use resample::Resampler;
 pub use sim::{EchoPath, SimulatedRoom};
 pub use wav::{read_wav, write_wav};
+
+/// Lets tests of the audio callbacks prove that they do not allocate.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;

@@ -174,6 +174,7 @@ fn what_is_said_leaves_and_what_is_played_into_the_microphone_comes_in() {
     assert!(level.peak_dbfs <= 0.0 && level.rms_dbfs <= level.peak_dbfs, "{level:?}");
 
     let status = device.control.status();
+    assert!(status.can_hear() && status.can_play());
     assert!(status.connected && status.nodes.iter().all(|n| n.serial.is_some()), "{status:?}");
     assert_eq!((status.quantum, status.graph_rate), (512, SampleRate(48_000)));
     assert_eq!((status.capture_overruns, status.playback_underruns), (0, 0));
@@ -220,6 +221,7 @@ fn frames_go_on_without_pipewire_and_sound_comes_back_with_it() {
     });
     assert!(reason.to_string().contains("is it running for this user?"), "{reason}");
     device.frames.try_iter().for_each(drop);
+    assert!(!device.control.status().can_hear() && !device.control.status().can_play());
     let silent: Vec<AudioFrame> =
         (0..25).map(|_| device.frames.recv_timeout(Duration::from_secs(1)).unwrap()).collect();
     assert!(silent.iter().all(|f| rms(&f.pcm) == 0.0));
@@ -279,6 +281,29 @@ fn a_device_that_vanishes_is_replaced_and_taken_again_when_it_comes_back() {
     device.control.mute_microphone(false);
     device.wait_for_peer(NodeRole::Microphone, Some("vmic"));
     assert!(device.control.set_input(Some("a\0b".to_owned())).is_err());
+}
+
+#[test]
+fn nodes_may_be_changed_often_and_in_the_middle_of_a_reply() {
+    let graph = Graph::start();
+    graph.close_the_room();
+    graph.add_node("other", "Audio/Sink");
+    let device = Device::linked(&graph, true);
+    device.playback.begin(TurnId(1));
+    for round in 0..30 {
+        let _ = device.playback.push(TurnId(1), &tone(RATE, 440.0, 40));
+        device.control.mute_microphone(round % 2 == 0);
+        let output = (round % 3 == 0).then(|| "other".to_owned());
+        device.control.set_output(output).unwrap();
+        std::thread::sleep(Duration::from_millis(if round % 5 == 0 { 80 } else { 15 }));
+    }
+    device.control.set_output(None).unwrap();
+    device.wait_for_peer(NodeRole::Speaker, Some("vspk"));
+    device.wait_for_peer(NodeRole::Microphone, Some("vmic"));
+    device.control.set_output(Some("vspk".to_owned())).unwrap();
+    device.say(2, &tone(RATE, 440.0, 200));
+    let frames: Vec<AudioFrame> = device.frames.try_iter().collect();
+    assert!(frames.windows(2).all(|w| w[1].at.0 - w[0].at.0 == FRAME_SAMPLES as u64));
 }
 
 #[test]

@@ -83,3 +83,34 @@ impl MicrophoneEnd {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use assert_no_alloc::assert_no_alloc;
+    use ringbuf::HeapRb;
+    use ringbuf::traits::{Consumer, Split};
+
+    use super::super::shared::Wishes;
+    use super::*;
+
+    #[test]
+    fn cycles_of_any_size_go_into_the_ring_and_what_does_not_fit_is_counted() {
+        let (ring, mut heard) = HeapRb::new(4_000).split();
+        let (marks, mut marked) = HeapRb::new(2).split();
+        let shared = Arc::new(Shared::new(Wishes::default(), UnixStream::pair().unwrap().0));
+        let mut end = MicrophoneEnd::new(ring, marks, Arc::clone(&shared));
+        let mut bytes = 0.5_f32.to_le_bytes().repeat(2_731);
+        bytes[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+        for n in [341, 342, 2_731, 1_000] {
+            assert_no_alloc(|| end.take(&bytes[..n * 4], 0));
+        }
+        let heard: Vec<f32> = heard.pop_iter().collect();
+        assert_eq!((heard[0], heard[1], heard.len()), (0.0, 0.5, 4_000));
+        assert_eq!(shared.meters.overruns.load(Ordering::Relaxed), 414);
+        let level = shared.meters.level();
+        assert!((level.peak_dbfs + 6.02).abs() < 0.01 && (level.rms_dbfs + 6.02).abs() < 0.02);
+        assert_eq!(marked.pop_iter().map(|m| m.index).collect::<Vec<_>>(), [0, 341]);
+    }
+}

@@ -108,6 +108,24 @@ pub struct PipewireStatus {
     pub echo_loss_db: Option<f32>,
 }
 
+impl PipewireStatus {
+    fn is_linked(&self, role: NodeRole) -> bool {
+        self.connected && self.nodes.iter().any(|n| n.role == role && !n.peers.is_empty())
+    }
+
+    /// Whether a microphone is linked; otherwise the frames are silence.
+    #[must_use]
+    pub fn can_hear(&self) -> bool {
+        self.is_linked(NodeRole::Microphone)
+    }
+
+    /// Whether a loudspeaker is linked; otherwise the playback queue stands still.
+    #[must_use]
+    pub fn can_play(&self) -> bool {
+        self.is_linked(NodeRole::Speaker)
+    }
+}
+
 /// A change of the device. Some may be missed when nobody fetches them; the status tells all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeviceEvent {
