@@ -221,6 +221,7 @@ fn frames_go_on_without_pipewire_and_sound_comes_back_with_it() {
     });
     assert!(reason.to_string().contains("is it running for this user?"), "{reason}");
     device.frames.try_iter().for_each(drop);
+    assert_eq!(device.control.status().quantum, 0);
     assert!(!device.control.status().can_hear() && !device.control.status().can_play());
     let silent: Vec<AudioFrame> =
         (0..25).map(|_| device.frames.recv_timeout(Duration::from_secs(1)).unwrap()).collect();
@@ -263,10 +264,14 @@ fn a_device_that_vanishes_is_replaced_and_taken_again_when_it_comes_back() {
     device.wait_for_peer(NodeRole::Speaker, Some("other"));
     device.say(1, &tone(RATE, 440.0, 100));
     graph.remove_node("other");
+    let removed = Instant::now();
     device.wait_for_peer(NodeRole::Speaker, Some("vspk"));
+    println!("linked with the default {:?} after the loss", removed.elapsed());
     device.say(2, &tone(RATE, 440.0, 100));
     graph.add_node("other", "Audio/Sink");
+    let added = Instant::now();
     device.wait_for_peer(NodeRole::Speaker, Some("other"));
+    println!("linked with the chosen one {:?} after its return", added.elapsed());
     device.say(3, &tone(RATE, 440.0, 100));
 
     device.control.mute_microphone(true);

@@ -3,7 +3,7 @@
 
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ use super::session::Session;
 use super::shared::{Shared, Told, Wishes};
 use super::source::CaptureStream;
 use super::speaker::{ReferenceEnd, SpeakerEnd};
-use super::status::{DeviceEvent, LostReason, PipewireStatus};
+use super::status::{DeviceEvent, LostReason, NodeRole, NodeStatus, PipewireStatus};
 use crate::error::AudioError;
 use crate::playback::{Playback, PlaybackTap};
 
@@ -284,10 +284,10 @@ impl PipewireControl {
     pub fn status(&self) -> PipewireStatus {
         let told = self.shared.told();
         let meters = &self.shared.meters;
-        let running = told.connected;
-        let of_graph = |value: &std::sync::atomic::AtomicU32| {
-            if running { value.load(Ordering::Relaxed) } else { 0 }
-        };
+        // The loudspeaker's callback tells both, so they are stale when it has nobody to play for.
+        let linked = |n: &NodeStatus| n.role == NodeRole::Speaker && !n.peers.is_empty();
+        let running = told.connected && told.nodes.iter().any(linked);
+        let of_graph = |value: &AtomicU32| if running { value.load(Ordering::Relaxed) } else { 0 };
         PipewireStatus {
             connected: told.connected,
             reason: told.reason,
