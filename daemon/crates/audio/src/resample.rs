@@ -36,7 +36,8 @@ impl Resampler {
     }
 
     /// From one rate to another, `chunk` input samples at a time: a short one answers sooner, a long
-    /// one filters more steeply. The output lags by one and a half chunks at most.
+    /// one filters more steeply. Rates without a large common divisor (22.05 kHz to 16 kHz) need longer
+    /// ones and get them: [`Self::lag`] tells.
     ///
     /// # Errors
     /// When a rate is 0 or the two cannot be converted.
@@ -55,6 +56,13 @@ impl Resampler {
         let delay = inner.as_ref().map_or(0, rubato::Resampler::output_delay);
         let ratio = f64::from(to.0) / f64::from(from.0);
         Ok(Self { inner, held: Vec::new(), delay, ratio, taken: 0, given: 0 })
+    }
+
+    /// By how many samples of output it lags at most: one pass and the filter's delay. 0 when there is
+    /// nothing to convert.
+    #[must_use]
+    pub fn lag(&self) -> usize {
+        self.inner.as_ref().map_or(0, |r| r.output_frames_max() + r.output_delay())
     }
 
     /// Takes samples, gives those that are ready.

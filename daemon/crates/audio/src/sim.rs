@@ -10,9 +10,7 @@ use crate::error::AudioError;
 use crate::playback::PlaybackTap;
 use crate::resample::Resampler;
 
-/// Least time from the loudspeaker to the microphone: what the resampler of the echo needs.
-const LEAST_DELAY_MS: u64 = FRAME_MS;
-/// Input of one resampling pass, in milliseconds; with its lag it stays below [`LEAST_DELAY_MS`].
+/// Input of one resampling pass, in milliseconds.
 const CHUNK_MS: u64 = 5;
 
 /// How the loudspeaker is heard by the microphone.
@@ -20,7 +18,8 @@ const CHUNK_MS: u64 = 5;
 pub struct EchoPath {
     /// Factor of the direct sound.
     pub gain: f32,
-    /// Delay of the direct sound in milliseconds, buffers included; 20 at least.
+    /// Delay of the direct sound in milliseconds, buffers included; 20 at least, more
+    /// where the rate of the loudspeaker is hard to convert.
     pub delay_ms: u64,
     /// Impulse response of the room at 16 kHz, from the direct sound on; empty for none.
     pub impulse: Vec<f32>,
@@ -32,8 +31,9 @@ struct Loop {
     resampler: Resampler,
     path: Option<EchoPath>,
     canceller: Option<EchoCanceller>,
-    /// Played at 16 kHz and not yet a reference, one frame behind the loudspeaker.
+    /// Played at 16 kHz and not yet a reference, which is `lead` samples behind the loudspeaker.
     played: VecDeque<f32>,
+    lead: usize,
     /// The references of the past, newest last.
     past: VecDeque<f32>,
 }
@@ -42,8 +42,9 @@ impl Loop {
     fn new(rate: SampleRate) -> Result<Self, AudioError> {
         let chunk = usize::try_from(rate.samples_of(CHUNK_MS)).unwrap_or(FRAME_SAMPLES);
         let resampler = Resampler::with_chunk(rate, CAPTURE_RATE, chunk)?;
-        let played = std::iter::repeat_n(0.0, FRAME_SAMPLES).collect();
-        Ok(Self { resampler, path: None, canceller: None, played, past: VecDeque::new() })
+        let lead = resampler.lag().max(FRAME_SAMPLES);
+        let played = std::iter::repeat_n(0.0, lead).collect();
+        Ok(Self { resampler, path: None, canceller: None, played, lead, past: VecDeque::new() })
     }
 
     /// Adds the echo of `played` to `mic`, and takes it out again if there is a canceller.
@@ -55,8 +56,8 @@ impl Loop {
         }
         if let Some(path) = &self.path {
             self.past.extend(reference);
-            let behind = CAPTURE_RATE.samples_of(path.delay_ms.saturating_sub(LEAST_DELAY_MS));
-            let behind = usize::try_from(behind).unwrap_or(0);
+            let delay = usize::try_from(CAPTURE_RATE.samples_of(path.delay_ms)).unwrap_or(0);
+            let behind = delay.saturating_sub(self.lead);
             let now = self.past.len().saturating_sub(FRAME_SAMPLES);
             let direct = [1.0];
             let impulse = if path.impulse.is_empty() { &direct[..] } else { &path.impulse };
@@ -218,14 +219,16 @@ mod tests {
 
     #[test]
     fn an_echo_comes_at_its_delay_with_its_gain() {
-        for delay_ms in [20, 45, 200] {
-            let (queue, tap) = playback(RATE);
-            let mut room = SimulatedRoom::new(tap, RATE)
+        for (rate, delay_ms) in [(24_000, 20), (48_000, 45), (22_050, 45), (16_000, 200)] {
+            let rate = SampleRate(rate);
+            let (queue, tap) = playback(rate);
+            let mut room = SimulatedRoom::new(tap, rate)
                 .with_echo(EchoPath { gain: 0.5, delay_ms, impulse: Vec::new() })
                 .unwrap();
             queue.begin(TurnId(1));
-            let mut click = vec![0.0; 24_000];
-            click[2_400..2_424].fill(0.8);
+            let ms = |ms| usize::try_from(rate.samples_of(ms)).unwrap();
+            let mut click = vec![0.0; ms(1_000)];
+            click[ms(100)..ms(101)].fill(0.8);
             assert_eq!(queue.push(TurnId(1), &click), click.len());
             let heard: Vec<f32> = (0..50).flat_map(|_| room.step().pcm).collect();
             let peak = heard.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap();

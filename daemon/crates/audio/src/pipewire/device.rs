@@ -36,7 +36,7 @@ const EVENTS: usize = 64;
 /// First and longest pause between two tries to connect.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 /// The loop looks after its nodes at least this often.
-const TEND: Duration = Duration::from_millis(250);
+const TEND: Duration = Duration::from_millis(200);
 /// Longest name of a node that is taken.
 const LONGEST_NAME: usize = 256;
 

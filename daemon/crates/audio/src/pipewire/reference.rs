@@ -45,6 +45,11 @@ impl Reference {
         Ok(Self { ring, marks, rate, resampler, mark: None, pcm, start: 0, next: None })
     }
 
+    /// By how many samples at 16 kHz a reference may come later than its frame.
+    pub(super) fn lag(&self) -> usize {
+        self.resampler.lag()
+    }
+
     /// Fetches what was played since the last time.
     pub(super) fn fetch(&mut self) -> Result<(), AudioError> {
         let fresh: Vec<f32> = self.ring.pop_iter().collect();

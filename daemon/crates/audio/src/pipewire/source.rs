@@ -19,8 +19,9 @@ const GONE: Duration = Duration::from_millis(60);
 /// Longest sleep. The callback must not wake anyone (that is a lock or a system call), so the thread
 /// looks by itself; 4 ms of 20 add little delay and cost 250 wake-ups a second at most.
 const LOOK_AGAIN: Duration = Duration::from_millis(4);
-/// A frame waits so many samples for its reference, 30 ms, then it goes without.
-const PATIENCE: usize = 480;
+/// Beyond the lag of its resampler a reference may be so many samples late, a cycle of 20 ms; then the
+/// frame goes without.
+const PATIENCE: usize = 320;
 const FRAME: Duration = Duration::from_millis(FRAME_MS);
 
 /// What the loudspeaker's sound is taken out with.
@@ -116,7 +117,8 @@ impl CaptureStream {
             return None;
         }
         let at_ns = self.mark.map(|m| m.time_of(self.index, CAPTURE_RATE.0));
-        let late = self.pcm.len() >= FRAME_SAMPLES + PATIENCE;
+        let lag = self.cleaner.as_ref().map_or(0, |c| c.reference.lag());
+        let late = self.pcm.len() >= FRAME_SAMPLES + PATIENCE + lag;
         let reference = match (&mut self.cleaner, at_ns) {
             (Some(cleaner), Some(at_ns)) => Some(cleaner.reference.frame(at_ns, late)?),
             _ => None,

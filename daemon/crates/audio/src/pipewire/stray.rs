@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 /// The session manager has so long to link by itself, at first and at most.
-const PATIENCE: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(10));
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
 /// How long a node has been astray.
 #[derive(Debug)]
@@ -48,13 +48,13 @@ mod tests {
         let mut stray = Stray::new();
         assert!(!stray.is_due(false, false, at(0)));
         assert!(!stray.is_due(true, false, at(1_000)));
-        assert!(!stray.is_due(true, false, at(1_299)));
-        assert!(stray.is_due(true, false, at(1_300)));
-        assert!(!stray.is_due(true, false, at(1_400)));
-        assert!(!stray.is_due(true, false, at(1_900)));
-        assert!(stray.is_due(true, false, at(2_000)));
-        assert!(!stray.is_due(true, true, at(2_100)));
+        assert!(!stray.is_due(true, false, at(1_199)));
+        assert!(stray.is_due(true, false, at(1_200)));
+        assert!(!stray.is_due(true, false, at(1_300)));
+        assert!(!stray.is_due(true, false, at(1_699)));
+        assert!(stray.is_due(true, false, at(1_700)));
+        assert!(!stray.is_due(true, true, at(1_800)));
         assert!(!stray.is_due(true, false, at(3_000)));
-        assert!(stray.is_due(true, false, at(3_300)));
+        assert!(stray.is_due(true, false, at(3_200)));
     }
 }
