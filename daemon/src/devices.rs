@@ -1,14 +1,16 @@
 //! Microphone and loudspeaker: the PipeWire nodes, and clients with sound of their own in their place.
 
 use std::os::unix::net::UnixStream;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use companion_audio::{
-    MICROPHONE, Microphone, NodeControl, NodeSettings, Player, SharedTap, nodes,
+    CaptureStream, DeviceEvent, NodeRole, NodeStatus, PipewireControl, PipewireSettings, Playback,
+    Player, SharedTap, pipewire_device,
 };
-use companion_types::{AudioFrame, SampleRate};
+use companion_types::AudioFrame;
 
 use crate::app::Device;
 use crate::client_audio::{ClientMicrophone, ClientSpeaker};
@@ -24,6 +26,8 @@ const GOODBYE: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DeviceStatus {
     pub(crate) connected: bool,
+    /// Whether a loudspeaker is linked.
+    pub(crate) can_play: bool,
     /// Why not, and what to do.
     pub(crate) detail: String,
     /// Name, serial, role.
@@ -38,15 +42,17 @@ pub(crate) struct DeviceStatus {
 
 struct Inner {
     tap: SharedTap,
-    rate: SampleRate,
+    playback: Playback,
     ears: OnceLock<Ears>,
     /// `None`: audio.backend is none.
-    nodes: Option<NodeControl>,
+    nodes: Option<PipewireControl>,
+    /// Changes of the nodes; locked for one look.
+    events: Option<Mutex<Receiver<DeviceEvent>>>,
     // Taken once, at the end.
     node_loop: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl FrameSource for Microphone {
+impl FrameSource for CaptureStream {
     fn next_frame(&mut self) -> Option<AudioFrame> {
         Self::next_frame(self)
     }
@@ -75,28 +81,34 @@ impl Devices {
     /// When a thread cannot be started. A PipeWire that is not there is waited for.
     pub(crate) fn open(
         settings: &AudioSettings,
+        playback: Playback,
         tap: SharedTap,
     ) -> Result<(Self, Option<Device>), DaemonError> {
-        let rate = SampleRate(settings.playback_rate_hz);
         let ears = OnceLock::new();
+        let (events, node_loop) = (None, Mutex::new(None));
         if settings.backend == AudioBackend::None {
-            let inner = Inner { tap, rate, ears, nodes: None, node_loop: Mutex::new(None) };
+            let inner = Inner { tap, playback, ears, nodes: None, events, node_loop };
             return Ok((Self(Arc::new(inner)), None));
         }
         let named = |name: &String| (!name.is_empty()).then(|| name.clone());
-        let wanted = NodeSettings {
+        let wanted = PipewireSettings {
             input: named(&settings.input),
             output: named(&settings.output),
-            rate,
             quantum: settings.quantum,
-            remote: None,
             echo_cancel: settings.echo_cancel,
+            ..PipewireSettings::default()
         };
-        let (control, microphone, node_loop) = nodes(wanted, tap.clone())?;
-        let thread = spawn("pw-loop", move || node_loop.run())?;
-        let node_loop = Mutex::new(Some(thread));
-        let inner = Inner { tap, rate, ears, nodes: Some(control), node_loop };
-        Ok((Self(Arc::new(inner)), Some(Box::new(microphone))))
+        let device = pipewire_device(wanted, &playback, tap.clone())?;
+        let run = device.run;
+        let thread = spawn("pw-loop", move || {
+            if let Err(error) = run.run() {
+                tracing::error!(%error, "there are no audio nodes");
+            }
+        })?;
+        let (events, node_loop) = (Some(Mutex::new(device.events)), Mutex::new(Some(thread)));
+        let nodes = Some(device.control);
+        let inner = Inner { tap, playback, ears, nodes, events, node_loop };
+        Ok((Self(Arc::new(inner)), Some(Box::new(device.capture))))
     }
 
     /// Clients are heard through these ears.
@@ -111,18 +123,31 @@ impl Devices {
             return DeviceStatus { detail, level_dbfs, ..DeviceStatus::default() };
         };
         let status = nodes.status();
-        let role = |name| if name == MICROPHONE { "microphone" } else { "speaker" };
-        let node = |n: companion_audio::NodeInfo| (n.name.to_owned(), n.serial, role(n.name));
+        let role = |role| if role == NodeRole::Microphone { "microphone" } else { "speaker" };
+        let node =
+            |n: NodeStatus| (n.role.node_name().to_owned(), n.serial.unwrap_or(0), role(n.role));
+        let detail = match &status.reason {
+            Some(reason) => reason.to_string(),
+            None if !status.can_play() => "no loudspeaker is linked: see `wpctl status`".to_owned(),
+            None => String::new(),
+        };
         DeviceStatus {
             connected: status.connected,
-            detail: status.reason,
+            can_play: status.can_play(),
+            detail,
+            level_dbfs: (f64::from(status.level.peak_dbfs), f64::from(status.level.rms_dbfs)),
             nodes: status.nodes.into_iter().map(node).collect(),
-            level_dbfs: (f64::from(status.peak_dbfs), f64::from(status.rms_dbfs)),
             mic_muted: status.mic_muted,
             quantum: status.quantum,
-            overruns: status.overruns,
-            echo_loss_db: f64::from(status.echo_loss_db),
+            overruns: status.capture_overruns,
+            echo_loss_db: f64::from(status.echo_loss_db.unwrap_or(0.0)),
         }
+    }
+
+    /// A change of the nodes that was not told yet.
+    pub(crate) fn next_change(&self) -> Option<DeviceEvent> {
+        let events = self.0.events.as_ref()?;
+        events.lock().unwrap_or_else(PoisonError::into_inner).try_recv().ok()
     }
 
     /// Whether nodes are wanted and PipeWire is gone.
@@ -132,26 +157,40 @@ impl Devices {
 
     /// Whether anybody plays what is said.
     pub(crate) fn has_speaker(&self) -> bool {
-        !self.0.tap.is_routed_to(Player::Node) || self.status().connected
+        !self.0.tap.is_routed_to(Player::Node) || self.status().can_play
     }
 
-    fn nodes(&self, tell: impl FnOnce(&NodeControl)) -> bool {
-        self.0.nodes.as_ref().map(tell).is_some()
+    fn nodes(&self) -> Result<&PipewireControl, DaemonError> {
+        self.0.nodes.as_ref().ok_or_else(|| {
+            DaemonError::Unavailable(
+                "there are no audio nodes: audio.backend is none in the configuration".to_owned(),
+            )
+        })
     }
 
-    /// False when there are no nodes.
-    pub(crate) fn set_input(&self, node: Option<String>) -> bool {
-        self.nodes(|nodes| nodes.set_input(node))
+    /// Listens to another node from now on.
+    ///
+    /// # Errors
+    /// When there are no nodes, or the name cannot be one.
+    pub(crate) fn set_input(&self, node: Option<String>) -> Result<(), DaemonError> {
+        Ok(self.nodes()?.set_input(node)?)
     }
 
-    /// False when there are no nodes.
-    pub(crate) fn set_output(&self, node: Option<String>) -> bool {
-        self.nodes(|nodes| nodes.set_output(node))
+    /// Plays to another node from now on.
+    ///
+    /// # Errors
+    /// When there are no nodes, or the name cannot be one.
+    pub(crate) fn set_output(&self, node: Option<String>) -> Result<(), DaemonError> {
+        Ok(self.nodes()?.set_output(node)?)
     }
 
-    /// False when there are no nodes.
-    pub(crate) fn mute(&self, on: bool) -> bool {
-        self.nodes(|nodes| nodes.mute(on))
+    /// Takes the microphone's node away, or makes it again.
+    ///
+    /// # Errors
+    /// When there are no nodes.
+    pub(crate) fn mute(&self, on: bool) -> Result<(), DaemonError> {
+        self.nodes()?.mute_microphone(on);
+        Ok(())
     }
 
     /// From now on the client is heard instead of the microphone.
@@ -167,12 +206,14 @@ impl Devices {
         number: u32,
         socket: UnixStream,
     ) -> Result<ClientSpeaker, DaemonError> {
-        ClientSpeaker::start(number, socket, self.0.tap.clone(), self.0.rate)
+        ClientSpeaker::start(number, socket, self.0.tap.clone(), self.0.playback.rate())
     }
 
     /// Ends the nodes.
     pub(crate) fn stop(&self) {
-        self.nodes(NodeControl::stop);
+        if let Some(nodes) = &self.0.nodes {
+            nodes.stop();
+        }
         let thread = self.0.node_loop.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
             && !join_within(thread, GOODBYE)

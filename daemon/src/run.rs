@@ -71,7 +71,7 @@ async fn live(settings: Settings) -> Result<(), DaemonError> {
 fn start(settings: Settings) -> Result<(App, Devices), DaemonError> {
     let (sound, tap) = playback(SampleRate(settings.audio.playback_rate_hz));
     let tap = SharedTap::new(tap);
-    let (devices, microphone) = Devices::open(&settings.audio, tap)?;
+    let (devices, microphone) = Devices::open(&settings.audio, sound.clone(), tap)?;
     let feed = Box::new(systemd::watchdog);
     let app = App::start(settings, sound, microphone, feed)?;
     devices.hears_through(app.ears().clone());

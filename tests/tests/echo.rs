@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use companion_audio::{SimulatedRoom, playback};
+use companion_audio::{EchoPath, SimulatedRoom, playback};
 use companion_turn::TurnInput;
 use companion_types::{Emotion, Outcome};
 use companiond::{App, EarshotDetector, PacedRoom, TurnEvent, listen_to};
@@ -22,6 +22,10 @@ const SAID: [&str; 10] = [
     "Sleep well, and see you tomorrow.",
 ];
 
+fn path(gain: f32) -> EchoPath {
+    EchoPath { gain, delay_ms: 40, impulse: Vec::new() }
+}
+
 #[test]
 fn ten_replies_in_a_row_that_the_microphone_hears_start_no_turn() {
     let _alone = ONE_AT_A_TIME.blocking_lock();
@@ -29,7 +33,8 @@ fn ten_replies_in_a_row_that_the_microphone_hears_start_no_turn() {
     let (sound, tap) = playback(RATE);
     let app = App::start(settings(state.path()), sound, None, Box::new(|| ())).unwrap();
     let mut events = app.conversation().watch();
-    let room = SimulatedRoom::new(tap, RATE).with_echo(RATE, 40, 0.5, true).unwrap();
+    let room =
+        SimulatedRoom::new(tap, RATE).with_echo(path(0.5)).unwrap().with_echo_canceller().unwrap();
     let mut paced = PacedRoom::new(room, 45_000);
     let conversation = app.conversation().clone();
     std::thread::scope(|scope| {
@@ -91,7 +96,7 @@ fn somebody_who_speaks_over_the_own_voice_is_found_soon() {
                 let (sound, tap) = playback(RATE);
                 let mut room = SimulatedRoom::new(tap, RATE);
                 if echo {
-                    room = room.with_echo(RATE, 40, gain, true).unwrap();
+                    room = room.with_echo(path(gain)).unwrap().with_echo_canceller().unwrap();
                 }
                 sound.begin(companion_types::TurnId(1));
                 let mut speak = vec![0.0; usize::try_from(start_ms * 16).unwrap()];

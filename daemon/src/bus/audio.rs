@@ -1,44 +1,27 @@
 //! The service behind `Audio1`.
 
+use companion_bus::Result;
 use companion_bus::audio::AudioService;
 use companion_bus::types::AudioNode;
-use companion_bus::{Error, Result};
 
+use super::convert;
 use super::desk::Service;
 
-impl Service {
-    fn node(name: &str) -> Result<Option<String>> {
-        if name.len() > 256 || name.chars().any(char::is_control) {
-            return Err(Error::InvalidArgument(
-                "a node's name has at most 256 bytes and no control characters".to_owned(),
-            ));
-        }
-        Ok((!name.is_empty()).then(|| name.to_owned()))
-    }
-
-    fn devices(&self, done: bool) -> Result<()> {
-        if done {
-            return Ok(());
-        }
-        Err(Error::Unavailable(
-            "there are no audio nodes: audio.backend is none in the configuration".to_owned(),
-        ))
-    }
+fn node(name: String) -> Option<String> {
+    (!name.is_empty()).then_some(name)
 }
 
 impl AudioService for Service {
-    async fn set_input(&self, node: String) -> Result<()> {
-        let node = Self::node(&node)?;
-        self.devices(self.0.devices.set_input(node))
+    async fn set_input(&self, name: String) -> Result<()> {
+        self.0.devices.set_input(node(name)).map_err(|e| convert::error(&e))
     }
 
-    async fn set_output(&self, node: String) -> Result<()> {
-        let node = Self::node(&node)?;
-        self.devices(self.0.devices.set_output(node))
+    async fn set_output(&self, name: String) -> Result<()> {
+        self.0.devices.set_output(node(name)).map_err(|e| convert::error(&e))
     }
 
     async fn mute(&self, on: bool) -> Result<()> {
-        self.devices(self.0.devices.mute(on))
+        self.0.devices.mute(on).map_err(|e| convert::error(&e))
     }
 
     fn nodes(&self) -> Vec<AudioNode> {

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use companion_audio::{DeviceEvent, NodeRole};
 use companion_bus::Dict;
+use companion_bus::audio::Audio;
 use companion_bus::manager::Manager;
-use companion_bus::names::ROOT;
+use companion_bus::names::{AUDIO, ROOT};
 use companion_bus::session::Session;
 use companion_bus::types::put;
 use companion_types::{Transcript, TurnReport};
@@ -47,6 +49,29 @@ impl Desk {
     }
 }
 
+/// Tells of nodes that come and go.
+async fn device_changes(desk: &Desk) {
+    while let Some(change) = desk.devices.next_change() {
+        let (what, node) = match &change {
+            DeviceEvent::Connected => ("connected", ""),
+            DeviceEvent::Lost(_) => ("lost", ""),
+            DeviceEvent::Changed { what, node } => {
+                let what = if *what == NodeRole::Microphone { "input" } else { "output" };
+                (what, node.as_deref().unwrap_or_default())
+            }
+        };
+        let Ok(connection) = desk.connection() else { return };
+        let server = connection.object_server();
+        let Ok(iface) = server.interface::<_, Audio<Service>>(AUDIO).await else { return };
+        let to = iface.signal_emitter();
+        let _ = Audio::<Service>::device_changed(to, what, node).await;
+        let audio = iface.get().await;
+        let _ = audio.connected_changed(to).await;
+        let _ = audio.detail_changed(to).await;
+        let _ = audio.nodes_changed(to).await;
+    }
+}
+
 /// Reads events until the daemon stops.
 pub(super) async fn pump(desk: Arc<Desk>) {
     let mut events = desk.app.conversation().watch();
@@ -62,7 +87,10 @@ pub(super) async fn pump(desk: Arc<Desk>) {
                     events = desk.app.conversation().watch();
                 }
             },
-            _ = look.tick() => look_around(&desk).await,
+            _ = look.tick() => {
+                look_around(&desk).await;
+                device_changes(&desk).await;
+            }
         }
     }
 }

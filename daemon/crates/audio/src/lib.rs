@@ -1,5 +1,6 @@
-//! Audio in and out: the playback queue with its exact account of what was heard, PipeWire nodes, the echo
-//! canceller, WAV files, resampling, and a simulated room on the sample clock. Knows samples, nothing else.
+//! Audio in and out: the playback queue with its exact account of what was heard, the PipeWire device, echo
+//! cancellation, WAV files, resampling, and a simulated room
+//! on the sample clock. Knows samples, nothing else; starts no thread.
 
 mod echo;
 mod error;
@@ -13,11 +14,16 @@ mod wav;
 pub use echo::EchoCanceller;
 pub use error::AudioError;
 pub use pipewire::{
-    MICROPHONE, Microphone, NodeControl, NodeInfo, NodeLoop, NodeSettings, NodeStatus, SPEAKER,
-    nodes,
+    CaptureStream, DeviceEvent, Level, LostReason, NodeRole, NodeStatus, PipewireControl,
+    PipewireDevice, PipewireLoop, PipewireSettings, PipewireStatus, pipewire_device,
 };
 pub use playback::{Playback, PlaybackTap, playback};
 pub use resample::Resampler;
 pub use shared_tap::{Player, SharedTap};
-pub use sim::SimulatedRoom;
+pub use sim::{EchoPath, SimulatedRoom};
 pub use wav::{read_wav, write_wav};
+
+/// Lets tests of the audio callbacks prove that they do not allocate.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;

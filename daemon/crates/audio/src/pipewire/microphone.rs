@@ -1,121 +1,116 @@
-//! The microphone as frames: 20 ms each, without the own voice. When the node is gone the frames are silent and
-//! come in real time, so that the clock of the conversation goes on.
+//! The callback of `companion.mic`: samples go into a ring, a mark per cycle into another. Runs on
+//! PipeWire's data thread; does not allocate, lock, log or wait.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
-use companion_types::{AudioFrame, FRAME_MS, FRAME_SAMPLES, SampleClock, SampleRate};
-use ringbuf::HeapCons;
-use ringbuf::traits::{Consumer as _, Observer as _};
+use ::pipewire::stream::Stream;
+use companion_types::CAPTURE_RATE;
+use ringbuf::HeapProd;
+use ringbuf::traits::Producer;
 
-use super::Inner;
-use crate::echo::EchoCanceller;
-use crate::error::AudioError;
+use super::marks::Mark;
+use super::shared::Shared;
 
-/// Sound that is this late does not come: silence is heard in its place.
-const LATE: Duration = Duration::from_millis(100);
-/// The ring is looked at this often. The callback must not wake anybody: that can block it.
-const LOOK: Duration = Duration::from_millis(2);
-/// After a pause this long in taking frames, what lies in the rings is old.
-const PAUSE: Duration = Duration::from_millis(300);
-/// Frames over which the level is measured: 100 ms.
-const LEVEL_FRAMES: usize = 5;
+/// Samples converted at once.
+const PIECE: usize = 1_024;
+/// The level is that of so many samples: 100 ms.
+const LEVEL_SAMPLES: u32 = CAPTURE_RATE.0 / 10;
 
-/// The `hear` thread's end of the capture node.
-pub struct Microphone {
-    inner: Arc<Inner>,
-    heard: HeapCons<f32>,
-    reference: HeapCons<f32>,
-    canceller: Option<EchoCanceller>,
-    played: Vec<f32>,
-    clock: SampleClock,
-    /// When the next frame should be there.
-    due: Instant,
-    last_call: Instant,
-    levels: [(f32, f32); LEVEL_FRAMES],
-    frames: usize,
+/// What the microphone's callback owns.
+pub(super) struct MicrophoneEnd {
+    ring: HeapProd<f32>,
+    marks: HeapProd<Mark>,
+    /// Samples put into the ring so far.
+    index: u64,
+    piece: [f32; PIECE],
+    peak: f32,
+    energy: f32,
+    measured: u32,
+    shared: Arc<Shared>,
 }
 
-impl std::fmt::Debug for Microphone {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Microphone").field("clock", &self.clock).finish_non_exhaustive()
+impl MicrophoneEnd {
+    pub(super) fn new(ring: HeapProd<f32>, marks: HeapProd<Mark>, shared: Arc<Shared>) -> Self {
+        let piece = [0.0; PIECE];
+        Self { ring, marks, index: 0, piece, peak: 0.0, energy: 0.0, measured: 0, shared }
+    }
+
+    /// Takes what the graph captured in this cycle, however much that is.
+    pub(super) fn process(&mut self, stream: &Stream) {
+        while let Some(mut buffer) = stream.dequeue_buffer() {
+            let at_ns = stream.time().map_or(0, |t| t.now());
+            let Some(data) = buffer.datas_mut().first_mut() else { continue };
+            let offset = data.chunk().offset() as usize;
+            let size = data.chunk().size() as usize;
+            let Some(bytes) = data.data() else { continue };
+            let end = offset.saturating_add(size).min(bytes.len());
+            self.take(&bytes[offset.min(end)..end], at_ns);
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8], at_ns: i64) {
+        // A lost mark is made good by the next one.
+        let _ = self.marks.try_push(Mark { at_ns, index: self.index });
+        for part in bytes.chunks(PIECE * 4) {
+            let mut n = 0;
+            for (to, from) in self.piece.iter_mut().zip(part.chunks_exact(4)) {
+                let value = f32::from_le_bytes([from[0], from[1], from[2], from[3]]);
+                *to = if value.is_finite() { value } else { 0.0 };
+                n += 1;
+            }
+            let pushed = self.ring.push_slice(&self.piece[..n]);
+            self.index += pushed as u64;
+            if pushed < n {
+                self.shared.meters.overruns.fetch_add((n - pushed) as u64, Ordering::Relaxed);
+            }
+            self.measure(n);
+        }
+    }
+
+    fn measure(&mut self, n: usize) {
+        for sample in &self.piece[..n] {
+            self.peak = self.peak.max(sample.abs());
+            self.energy += sample * sample;
+            self.measured += 1;
+            if self.measured == LEVEL_SAMPLES {
+                #[expect(clippy::cast_precision_loss, reason = "1600")]
+                let rms = (self.energy / LEVEL_SAMPLES as f32).sqrt();
+                self.shared.meters.peak.store(self.peak.to_bits(), Ordering::Relaxed);
+                self.shared.meters.rms.store(rms.to_bits(), Ordering::Relaxed);
+                (self.peak, self.energy, self.measured) = (0.0, 0.0, 0);
+            }
+        }
     }
 }
 
-impl Microphone {
-    pub(super) fn new(
-        inner: Arc<Inner>,
-        heard: HeapCons<f32>,
-        reference: HeapCons<f32>,
-        cancel_at: Option<SampleRate>,
-    ) -> Result<Self, AudioError> {
-        let canceller = cancel_at.map(EchoCanceller::new).transpose()?;
-        let now = Instant::now();
-        Ok(Self {
-            inner,
-            heard,
-            reference,
-            canceller,
-            played: Vec::new(),
-            clock: SampleClock(0),
-            due: now,
-            last_call: now,
-            levels: [(0.0, 0.0); LEVEL_FRAMES],
-            frames: 0,
-        })
-    }
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
 
-    /// Waits for the next 20 ms; `None` once the nodes were stopped.
-    pub fn next_frame(&mut self) -> Option<AudioFrame> {
-        if self.last_call.elapsed() > PAUSE {
-            self.heard.clear();
-            self.reference.clear();
-            self.inner.status.overruns.store(0, Ordering::Relaxed);
-            self.due = Instant::now();
+    use assert_no_alloc::assert_no_alloc;
+    use ringbuf::HeapRb;
+    use ringbuf::traits::{Consumer, Split};
+
+    use super::super::shared::Wishes;
+    use super::*;
+
+    #[test]
+    fn cycles_of_any_size_go_into_the_ring_and_what_does_not_fit_is_counted() {
+        let (ring, mut heard) = HeapRb::new(4_000).split();
+        let (marks, mut marked) = HeapRb::new(2).split();
+        let shared = Arc::new(Shared::new(Wishes::default(), UnixStream::pair().unwrap().0));
+        let mut end = MicrophoneEnd::new(ring, marks, Arc::clone(&shared));
+        let mut bytes = 0.5_f32.to_le_bytes().repeat(2_731);
+        bytes[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+        for n in [341, 342, 2_731, 1_000] {
+            assert_no_alloc(|| end.take(&bytes[..n * 4], 0));
         }
-        let mut pcm = [0.0; FRAME_SAMPLES];
-        loop {
-            if self.inner.status.is_stopped() {
-                return None;
-            }
-            if self.heard.occupied_len() >= FRAME_SAMPLES {
-                let _ = self.heard.pop_slice(&mut pcm);
-                self.due = Instant::now() + Duration::from_millis(FRAME_MS);
-                break;
-            }
-            if Instant::now() > self.due + LATE {
-                self.due += Duration::from_millis(FRAME_MS);
-                break;
-            }
-            std::thread::sleep(LOOK);
-        }
-        self.last_call = Instant::now();
-        self.measure(&pcm);
-        self.cancel_echo(&mut pcm);
-        let at = self.clock;
-        self.clock = self.clock + FRAME_SAMPLES as u64;
-        Some(AudioFrame { at, pcm })
-    }
-
-    fn cancel_echo(&mut self, pcm: &mut [f32; FRAME_SAMPLES]) {
-        self.played.clear();
-        self.played.extend(self.reference.pop_iter());
-        let Some(canceller) = &mut self.canceller else { return };
-        canceller.played(&self.played);
-        canceller.clean(pcm);
-        self.inner.status.set_echo_loss(canceller.echo_loss_db());
-    }
-
-    fn measure(&mut self, pcm: &[f32; FRAME_SAMPLES]) {
-        let peak = pcm.iter().fold(0.0_f32, |most, s| most.max(s.abs()));
-        let energy: f32 = pcm.iter().map(|s| s * s).sum();
-        self.levels[self.frames % LEVEL_FRAMES] = (peak, energy);
-        self.frames = self.frames.wrapping_add(1);
-        let peak = self.levels.iter().fold(0.0_f32, |most, l| most.max(l.0));
-        #[expect(clippy::cast_precision_loss, reason = "1600 samples")]
-        let count = (LEVEL_FRAMES * FRAME_SAMPLES) as f32;
-        let rms = (self.levels.iter().map(|l| l.1).sum::<f32>() / count).sqrt();
-        self.inner.status.set_level(peak, rms);
+        let heard: Vec<f32> = heard.pop_iter().collect();
+        assert_eq!((heard[0], heard[1], heard.len()), (0.0, 0.5, 4_000));
+        assert_eq!(shared.meters.overruns.load(Ordering::Relaxed), 414);
+        let level = shared.meters.level();
+        assert!((level.peak_dbfs + 6.02).abs() < 0.01 && (level.rms_dbfs + 6.02).abs() < 0.02);
+        assert_eq!(marked.pop_iter().map(|m| m.index).collect::<Vec<_>>(), [0, 341]);
     }
 }

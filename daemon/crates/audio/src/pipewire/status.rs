@@ -1,121 +1,143 @@
-//! How the nodes are: written by the loop and the callbacks, read by anybody.
+//! What is told about the PipeWire device: its state, its nodes, its levels, its changes. Values only.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use companion_types::SampleRate;
+
+/// Which of the daemon's nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NodeRole {
+    /// `companion.mic`: captures 16 kHz mono.
+    Microphone,
+    /// `companion.speaker`: plays the replies.
+    Speaker,
+}
+
+impl NodeRole {
+    /// The node's name in the graph, which is also its role on the bus.
+    #[must_use]
+    pub fn node_name(self) -> &'static str {
+        match self {
+            Self::Microphone => "companion.mic",
+            Self::Speaker => "companion.speaker",
+        }
+    }
+}
+
+/// Why there is no sound.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LostReason {
+    /// The loop did not try yet.
+    #[error("not started yet")]
+    NotStarted,
+    /// Nobody answers at the socket.
+    #[error("no PipeWire: is it running for this user? {looked_at}: {error}")]
+    NotRunning {
+        /// `XDG_RUNTIME_DIR=…`, or the socket of the settings.
+        looked_at: String,
+        /// What the system said.
+        error: String,
+    },
+    /// The connection broke.
+    #[error("the connection to PipeWire broke: {message}")]
+    Broken {
+        /// What PipeWire said.
+        message: String,
+    },
+    /// PipeWire refused something that is needed.
+    #[error("PipeWire refused {what}: {message}")]
+    Refused {
+        /// What was asked for.
+        what: &'static str,
+        /// What PipeWire said.
+        message: String,
+    },
+    /// The loop was stopped.
+    #[error("stopped")]
+    Stopped,
+}
 
 /// One node of the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeInfo {
-    /// `node.name`.
-    pub name: &'static str,
-    /// `object.serial`.
-    pub serial: u64,
-}
-
-/// How the nodes are.
-#[derive(Debug, Clone, PartialEq)]
 pub struct NodeStatus {
-    /// Whether PipeWire is there.
-    pub connected: bool,
-    /// Why not, and what to do; empty when it is.
-    pub reason: String,
-    /// The nodes that exist.
-    pub nodes: Vec<NodeInfo>,
-    /// Frames of a cycle of the playback node, 0 before the first.
-    pub quantum: u32,
-    /// Times that captured sound was lost because nobody took it.
-    pub overruns: u64,
-    /// Peak of the last 100 ms, dBFS.
+    /// Which one.
+    pub role: NodeRole,
+    /// `object.serial`, as soon as the graph has told it.
+    pub serial: Option<u64>,
+    /// `node.name` of those it is linked with.
+    pub peers: Vec<String>,
+    /// What its stream complains of, if it does.
+    pub trouble: Option<String>,
+}
+
+/// Loudness of the microphone over the last 100 ms.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Level {
+    /// Largest sample, in dBFS; -120 for silence.
     pub peak_dbfs: f32,
-    /// RMS of the last 100 ms, dBFS.
+    /// Mean power, in dBFS; -120 for silence.
     pub rms_dbfs: f32,
-    /// How much quieter the own voice is behind the canceller, dB.
-    pub echo_loss_db: f32,
-    /// Whether the capture node was destroyed.
+}
+
+/// The device at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PipewireStatus {
+    /// Whether PipeWire answers.
+    pub connected: bool,
+    /// Why not.
+    pub reason: Option<LostReason>,
+    /// The daemon's nodes that exist now.
+    pub nodes: Vec<NodeStatus>,
+    /// Frames that the graph handles at once, 0 while it stands still.
+    pub quantum: u32,
+    /// Rate of the graph, 0 while it stands still.
+    pub graph_rate: SampleRate,
+    /// Rate of the microphone's node.
+    pub capture_rate: SampleRate,
+    /// Rate of the loudspeaker's node.
+    pub playback_rate: SampleRate,
+    /// Samples of the microphone that nobody fetched in time.
+    pub capture_overruns: u64,
+    /// Times that a reply had no sound ready.
+    pub playback_underruns: u64,
+    /// Samples played by the device so far, silence included.
+    pub played_samples: u64,
+    /// Loudness of the microphone before echo cancellation.
+    pub level: Level,
+    /// Whether the microphone's node was taken away by the user.
     pub mic_muted: bool,
-    /// Times that the connection was made.
-    pub connections: u64,
+    /// By how many dB echo is lowered, when that is known.
+    pub echo_loss_db: Option<f32>,
 }
 
-#[derive(Default)]
-struct Slow {
-    reason: String,
-    nodes: Vec<NodeInfo>,
+impl PipewireStatus {
+    fn is_linked(&self, role: NodeRole) -> bool {
+        self.connected && self.nodes.iter().any(|n| n.role == role && !n.peers.is_empty())
+    }
+
+    /// Whether a microphone is linked; otherwise the frames are silence.
+    #[must_use]
+    pub fn can_hear(&self) -> bool {
+        self.is_linked(NodeRole::Microphone)
+    }
+
+    /// Whether a loudspeaker is linked; otherwise the playback queue stands still.
+    #[must_use]
+    pub fn can_play(&self) -> bool {
+        self.is_linked(NodeRole::Speaker)
+    }
 }
 
-/// What is shared; the callbacks touch the atomics only.
-#[derive(Default)]
-pub(super) struct Shared {
-    connected: AtomicBool,
-    stopped: AtomicBool,
-    pub(super) overruns: AtomicU64,
-    connections: AtomicU64,
-    peak: AtomicU32,
-    rms: AtomicU32,
-    echo_loss: AtomicU32,
-    // Written when a node or the connection changes, never by a callback.
-    slow: Mutex<Slow>,
-}
-
-/// What is shown for silence.
-const FLOOR_DBFS: f32 = -120.0;
-
-fn dbfs(amplitude: f32) -> f32 {
-    if amplitude > 1e-6 { 20.0 * amplitude.log10() } else { FLOOR_DBFS }
-}
-
-impl Shared {
-    fn slow(&self) -> MutexGuard<'_, Slow> {
-        self.slow.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn connected(&self) {
-        self.slow().reason.clear();
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        self.connected.store(true, Ordering::Release);
-    }
-
-    pub(super) fn lost(&self, reason: String) {
-        self.connected.store(false, Ordering::Release);
-        let mut slow = self.slow();
-        slow.reason = reason;
-        slow.nodes.clear();
-    }
-
-    pub(super) fn set_nodes(&self, nodes: Vec<NodeInfo>) {
-        self.slow().nodes = nodes;
-    }
-
-    pub(super) fn set_level(&self, peak: f32, rms: f32) {
-        self.peak.store(peak.to_bits(), Ordering::Relaxed);
-        self.rms.store(rms.to_bits(), Ordering::Relaxed);
-    }
-
-    pub(super) fn set_echo_loss(&self, db: f32) {
-        self.echo_loss.store(db.to_bits(), Ordering::Relaxed);
-    }
-
-    pub(super) fn stop(&self) {
-        self.stopped.store(true, Ordering::Release);
-    }
-
-    pub(super) fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Acquire)
-    }
-
-    pub(super) fn snapshot(&self) -> NodeStatus {
-        let slow = self.slow();
-        NodeStatus {
-            connected: self.connected.load(Ordering::Acquire),
-            reason: slow.reason.clone(),
-            nodes: slow.nodes.clone(),
-            quantum: 0,
-            overruns: self.overruns.load(Ordering::Relaxed),
-            peak_dbfs: dbfs(f32::from_bits(self.peak.load(Ordering::Relaxed))),
-            rms_dbfs: dbfs(f32::from_bits(self.rms.load(Ordering::Relaxed))),
-            echo_loss_db: f32::from_bits(self.echo_loss.load(Ordering::Relaxed)),
-            mic_muted: false,
-            connections: self.connections.load(Ordering::Relaxed),
-        }
-    }
+/// A change of the device. Some may be missed when nobody fetches them; the status tells all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeviceEvent {
+    /// PipeWire answers.
+    Connected,
+    /// It no longer does, or did not.
+    Lost(LostReason),
+    /// One of the daemon's nodes was linked or unlinked.
+    Changed {
+        /// The daemon's node.
+        what: NodeRole,
+        /// `node.name` of whom it is linked with, `None` when with nobody.
+        node: Option<String>,
+    },
 }
