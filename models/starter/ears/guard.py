@@ -1,4 +1,4 @@
-"""Keeps test material out of training: everyday sentences by another hand, and the unseen names and values."""
+"""Keeps test material out of training: everyday sentences by another hand, held-out sentences, unseen names and values."""
 
 from __future__ import annotations
 
@@ -22,11 +22,18 @@ def everyday(lang: str) -> list[str]:
     return [t.replace(" ", "") for t in texts] if lang == "zh" else texts
 
 
+def lines(name: str) -> list[str]:
+    """The sentences of one of the files beside this script."""
+    path = HERE / name
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
 class Guard:
     """Says which texts may be trained on."""
 
     def __init__(self) -> None:
         self.held = {folded(t) for lang in ("zh", "en") for t in everyday(lang)}
+        self.held |= {folded(t) for name in ("heldout_zh.txt", "heldout_en.txt", "unseen_zh.txt", "unseen_en.txt") for t in lines(name)}
         self.words = {w.lower() for values in EN.values() for v in values for w in v.split()}
         self.pieces = [v for values in ZH.values() for v in values]
 
