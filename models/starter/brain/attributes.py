@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import random
 
+import facts_more
+
 NOUNS_ZH = {
     "number": "手机号码 电话号码 门牌号 学号 工号 银行卡密码 手机密码 电脑密码 无线网密码 邮编 幸运数字 身高 体重 座位号 保险箱密码 会员号 快递单号 楼层 宿舍号".split(),
     "name": "英文名 小名 网名 班主任 邻居 同桌 室友 房东 钢琴老师 医生 经理 偶像 最好的同事 小学老师 队长 师傅 对门 女朋友 男朋友 未婚妻".split(),
@@ -76,6 +78,8 @@ def noun_zh(n: str, kind: str) -> dict:
     asks = [f"我的{n}是什么", f"我的{n}是啥", f"我的{n}", f"我{n}是什么"]
     asks += [f"我的{n}是多少", f"我的{n}是几"] if kind == "number" else [f"我的{n}是谁", f"我的{n}叫什么", f"我{n}叫什么名字"] if kind == "name" else [f"我的{n}是哪个"]
     says = [f"我的{n}是{{v}}", f"我{n}是{{v}}", f"{{v}}是我的{n}"] + ([f"我的{n}叫{{v}}", f"我{n}叫{{v}}"] if kind == "name" else [])
+    asks += [a.format(n=n) for a in facts_more.ASK_NOUN_ZH]
+    says += [a.replace("{n}", n) for a in facts_more.SAY_NOUN_ZH]
     return spec(kind, says, asks, f"你的{n}是{{v}}。", f"用户的{n}是{{v}}")
 
 
@@ -84,6 +88,8 @@ def noun_en(n: str, kind: str) -> dict:
     asks = [f"what is my {n}", f"what's my {n}", f"tell me my {n}", f"do you know my {n}", f"do you remember my {n}", f"what was my {n}", f"i forgot my {n}", f"do you know what my {n} is", f"can you tell me my {n}", f"say my {n}", f"my {n} please", f"which is my {n}"]
     asks += [f"who is my {n}", f"what is my {n} called", f"do you know who my {n} is"] if kind == "name" else []
     says = [f"my {n} is {{v}}", f"{{v}} is my {n}"] + ([f"my {n} is called {{v}}", f"my {n}'s name is {{v}}"] if kind == "name" else [])
+    asks += [a.format(n=n) for a in facts_more.ASK_NOUN_EN]
+    says += [a.replace("{n}", n) for a in facts_more.SAY_NOUN_EN]
     return spec(kind, says, asks, f"Your {n} is {{v}}.", f"the user's {n} is {{v}}")
 
 
@@ -125,9 +131,9 @@ def relative_en(r: str, what: str) -> dict:
 def place(t: str, lang: str) -> dict:
     """Where a thing is."""
     if lang == "zh":
-        return spec("place", [f"我的{t}在{{v}}", f"我把{t}放在{{v}}", f"我把{t}放在{{v}}了", f"{t}在{{v}}", f"{t}放{{v}}了"], [f"我的{t}在哪里", f"{t}在哪", f"我把{t}放哪了", f"{t}放在什么地方了", f"看到我的{t}了吗", f"我找不到{t}了", f"{t}去哪了"], f"你的{t}在{{v}}。", f"用户的{t}在{{v}}")
+        return spec("place", [f"我的{t}在{{v}}", f"我把{t}放在{{v}}", f"我把{t}放在{{v}}了", f"{t}在{{v}}", f"{t}放{{v}}了"] + [a.replace("{n}", t) for a in facts_more.SAY_PLACE_ZH], [a.format(n=t) for a in facts_more.ASK_PLACE_ZH] + [f"我的{t}在哪里", f"{t}在哪", f"我把{t}放哪了", f"{t}放在什么地方了", f"看到我的{t}了吗", f"我找不到{t}了", f"{t}去哪了"], f"你的{t}在{{v}}。", f"用户的{t}在{{v}}")
     be = "are" if t in PLURAL else "is"
-    return spec("place", [f"my {t} {be} {{v}}", f"i put my {t} {{v}}", f"i left my {t} {{v}}", f"the {t} {be} {{v}}"], [f"where {be} my {t}", f"where did i put my {t}", f"where did i leave my {t}", f"have you seen my {t}", f"do you know where my {t} {be}", f"i can't find my {t}", f"where {be} the {t}", f"i lost my {t}"], f"Your {t} {be} {{v}}.", f"the user's {t} {be} {{v}}")
+    return spec("place", [f"my {t} {be} {{v}}", f"i put my {t} {{v}}", f"i left my {t} {{v}}", f"the {t} {be} {{v}}"] + [a.replace("{n}", t) for a in facts_more.SAY_PLACE_EN], [a.format(n=t) for a in facts_more.ASK_PLACE_EN] + [f"where {be} my {t}", f"where did i put my {t}", f"where did i leave my {t}", f"have you seen my {t}", f"do you know where my {t} {be}", f"i can't find my {t}", f"where {be} the {t}", f"i lost my {t}"], f"Your {t} {be} {{v}}.", f"the user's {t} {be} {{v}}")
 
 
 def dated(d: str, lang: str) -> dict:

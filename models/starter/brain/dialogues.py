@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field
 
 import events
+import events_more
 from attributes import FAMILIES, attribute, wrapped
 from facts import EN, UNKNOWN, ZH
 from grammar import lexicon
@@ -225,18 +226,18 @@ LEADS = {
     "en": ["today ", "oh ", "you know ", "companion ", "listen ", "well ", "i have to tell you ", "hey ", "just now ", "so "],
 }
 TALK = {
-    lang: {topic: templates + extra.get(topic, []) for topic, templates in topics(lang).items()}
-    for lang, extra in (("zh", events.ZH), ("en", events.EN))
+    lang: {topic: templates + extra.get(topic, []) + more.get(topic, []) * 2 + asks.get(topic, []) for topic, templates in topics(lang).items()}
+    for lang, extra, more, asks in (("zh", events.ZH, events_more.ZH, events_more.INPUTS_ZH), ("en", events.EN, events_more.EN, events_more.INPUTS_EN))
 }
 
 
 def topical(s: Scene, rng: random.Random) -> tuple[str, str]:
     """Small talk, feelings, requests."""
     replies = REPLIES_ZH if s.lang == "zh" else REPLIES_EN
-    inputs = INPUTS_ZH if s.lang == "zh" else INPUTS_EN
-    topic = rng.choice(list(replies) + list(EMOTIONAL) * 3)
+    inputs, more = (INPUTS_ZH, events_more.INPUTS_ZH) if s.lang == "zh" else (INPUTS_EN, events_more.INPUTS_EN)
+    topic = rng.choice(list(replies) + list(EMOTIONAL) * 6)
     emotion, texts = replies[topic]
-    said = rng.choice(inputs[topic]) if topic in inputs else fill(rng.choice(TALK[s.lang][topic]), s.lang, rng)
+    said = rng.choice(inputs[topic] + more[topic]) if topic in inputs else fill(rng.choice(TALK[s.lang][topic]), s.lang, rng)
     if topic in EMOTIONAL and rng.random() < 0.15:
         said = rng.choice(LEADS[s.lang]) + said
     if s.lang == "en" and rng.random() < 0.3:
@@ -253,8 +254,8 @@ def last_said(s: Scene, rng: random.Random) -> tuple[str, str]:
         return said, tagged("calm", nothing, s.lang)
     words = s.rounds[-1][0]
     if s.lang == "zh":
-        return rng.choice(("我刚才说了什么", "我刚刚说什么", "我说了什么")), tagged("calm", f"你刚才说：{words}", s.lang)
-    return rng.choice(("what did i just say", "what did i say", "what was it that i said")), tagged("calm", f"You said: {words}", s.lang)
+        return rng.choice(("我刚才说了什么", "我刚刚说什么", "我说了什么", "我刚才讲了什么", "重复我刚才的话", "我前面说什么了", "我最后说了什么", "把我刚说的再说一遍")), tagged("calm", f"你刚才说：{words}", s.lang)
+    return rng.choice(("what did i just say", "what did i say", "what was it that i said", "repeat what i said", "what did i tell you just now", "say what i just said", "what was the last thing i said", "can you repeat what i said")), tagged("calm", f"You said: {words}", s.lang)
 
 
 def exchange(s: Scene, rng: random.Random) -> tuple[str, str]:
@@ -267,15 +268,15 @@ def branches(s: Scene, rng: random.Random, count: int = 8) -> list[tuple[str, st
     out = []
     for _ in range(count):
         roll = rng.random()
-        if roll < 0.36:
+        if roll < 0.32:
             pair = recall(s, rng, known=True)
-        elif roll < 0.48:
+        elif roll < 0.44:
             pair = recall(s, rng, known=False)
-        elif roll < 0.58:
+        elif roll < 0.54:
             pair = tell(s, rng)
-        elif roll < 0.62:
+        elif roll < 0.57:
             pair = about_time(s, rng)
-        elif roll < 0.66:
+        elif roll < 0.61:
             pair = last_said(s, rng)
         else:
             pair = topical(s, rng)

@@ -149,8 +149,8 @@ def main() -> None:
         picked = targets[learn]
         loss = F.cross_entropy(logits.float(), picked)
         loss.backward()
-        warm = min(1, (step + 1) / 100)
-        optimizer.step(net, args.rate * warm * (0.03 + 0.97 * (1 - share)))
+        warm = min(1, (step + 1) / (30 if args.init else 100))
+        optimizer.step(net, args.rate * warm * (0.02 + 0.98 * (1 - share)))
         step, tokens = step + 1, tokens + ids.numel()
         if time.time() - shown > 30:
             right = (logits.argmax(-1) == picked).float().mean().item()
