@@ -163,13 +163,13 @@ def main() -> None:
     # On a CPU without bfloat16 instructions the half precision is many times slower than float32.
     half = args.device != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
     params = [*model.parameters(), *aux_head.parameters()]
-    optimizer = torch.optim.AdamW(params, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(params, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     batches = Batches(clips, vocab, cmvn, args.seed)
     start, step, saved, shown, seen, loss_sum = time.time(), 0, time.time(), time.time(), 0, 0.0
     while (share := (time.time() - start) / (args.minutes * 60)) < 1:
         strength = min(0.8, 0.4 + share) if args.init else float(np.clip((share - 0.15) / 0.15, 0, 1))
         for feats, lengths, texts, auxes, tags, language, textnorm in batches.batch(args.batch, strength):
-            rate = args.lr * min(1, (step + 1) / 300) * (0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * min(share, 1))))
+            rate = args.lr * min(1, (step + 1) / (100 if args.init else 300)) * (0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * min(share, 1))))
             for group in optimizer.param_groups:
                 group["lr"] = rate
             move = lambda t: t.to(args.device)
