@@ -83,6 +83,23 @@ fn an_answer_that_repeats_the_question_does_not_make_it_an_echo() {
 }
 
 #[test]
+fn no_turn_sounds_before_its_end_was_decided() {
+    let state = tempfile::tempdir().unwrap();
+    let mut companion = Companion::start(state.path());
+    let mut pcm = speech("我今天很难过");
+    // The second one comes when the first reply has ended.
+    pcm.extend(vec![0.0; 90_000]);
+    pcm.extend(speech("现在几点了"));
+    let (turns, _) = companion.hear(&pcm, 7_000);
+    assert_eq!(turns.len(), 2, "{turns:?}");
+    for turn in turns {
+        let (end, audio) =
+            (turn.latency_ms.endpoint.unwrap(), turn.latency_ms.first_audio.unwrap());
+        assert!(audio >= end, "{turn:?}");
+    }
+}
+
+#[test]
 fn silence_and_noise_start_no_turn() {
     let state = tempfile::tempdir().unwrap();
     let mut companion = Companion::start(state.path());

@@ -382,7 +382,7 @@ impl Driver {
         let Some(turn) = self.machine.state().turn() else { return };
         let now = self.start.elapsed();
         let Some(under) = self.under.get_mut(&turn).filter(|u| u.aloud) else { return };
-        if !under.played && self.playback.played() > 0 {
+        if !under.played && self.playback.played_by(turn) > 0 {
             under.played = true;
             under.timeline.stamp(Stamp::FirstAudio, now);
             let clock = SampleClock(self.clock.load(Ordering::Acquire));
@@ -399,7 +399,7 @@ impl Driver {
 
     /// A reply whose sound nobody plays has failed; without this it would hold the floor for ever.
     fn look_for_standstill(&mut self, turn: TurnId) {
-        let played = self.playback.played();
+        let played = self.playback.played_by(turn);
         if played != self.moved.0 || self.playback.is_held() || !self.playback.is_waiting(turn) {
             self.moved = (played, Instant::now());
         } else if self.moved.1.elapsed() > STUCK {

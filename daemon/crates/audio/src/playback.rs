@@ -192,6 +192,13 @@ impl Playback {
         self.played_of(&self.writer())
     }
 
+    /// Samples of `turn` that were played; 0 while another one may sound.
+    #[must_use]
+    pub fn played_by(&self, turn: TurnId) -> u64 {
+        let writer = self.writer();
+        if writer.turn == Some(turn) { self.played_of(&writer) } else { 0 }
+    }
+
     /// Whether `turn` was ended and everything of it was played.
     #[must_use]
     pub fn is_drained(&self, turn: TurnId) -> bool {
@@ -322,6 +329,17 @@ mod tests {
         pull(&mut tap, 300);
         pull(&mut tap, 300);
         assert_eq!(playback.underruns(), 1);
+    }
+
+    #[test]
+    fn a_turn_that_has_not_begun_has_played_nothing() {
+        let (playback, mut tap) = playback(RATE);
+        playback.begin(TurnId(1));
+        assert_eq!(playback.push(TurnId(1), &[0.5; 500]), 500);
+        pull(&mut tap, 400);
+        assert_eq!((playback.played_by(TurnId(1)), playback.played_by(TurnId(2))), (400, 0));
+        playback.begin(TurnId(2));
+        assert_eq!(playback.played_by(TurnId(2)), 0);
     }
 
     proptest! {
