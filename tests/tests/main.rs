@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod barge_in;
+mod ctl;
 mod daemon;
 mod echo;
 mod house;
