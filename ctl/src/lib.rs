@@ -80,7 +80,7 @@ async fn execute(cli: Cli, mut output: Output, connection: Option<Connection>) -
             Some(connection) => connection,
             None => connect::connect(bus).await?,
         };
-        let context = cmd::Context { connection: connection.clone(), bus };
+        let context = cmd::Context { connection: connection.clone() };
         let done = cmd::dispatch(cli.command, &context, &mut output).await;
         match done {
             Err(failure) => Err(connect::with_hint(failure, &connection, bus, output.lang).await),

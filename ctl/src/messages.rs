@@ -113,16 +113,12 @@ messages! {
     // turns
     You: "you", "你";
     Companion: "companion", "伴侣";
-    Emotion: "emotion", "情绪";
-    Outcome: "outcome", "结果";
     AnsweredBy: "answered by", "回答方式";
-    Heard: "heard", "已听到";
     Tokens: "tokens", "词元";
     RestsOn: "rests on", "依据记忆";
     Turn: "turn", "轮次";
     Language: "language", "语言";
     Confidence: "confidence", "置信度";
-    Event: "event", "事件";
     Written: "written", "已写入";
     // the waterfall
     Latency: "latency, from the end of the input", "延迟，从输入结束算起";
@@ -190,7 +186,6 @@ messages! {
     // chat, interrupt
     ChatHelp: "Write and press Enter. Ctrl-C interrupts the reply, twice quits; Ctrl-D quits.",
         "输入文字后按回车。Ctrl-C 打断回复，连按两次退出；Ctrl-D 退出。";
-    Interrupted: "interrupted", "已打断";
     NothingSaid: "Nothing was being said.", "当前没有在说话。";
     HeardUntil: "heard until then", "打断前已听到";
     Sending: "sending the recording", "正在发送录音";

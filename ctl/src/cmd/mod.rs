@@ -7,7 +7,7 @@ use companion_bus::types::put;
 use companion_bus::{Dict, Result};
 use zbus::{Connection, OwnedObjectPath};
 
-use crate::cli::{Bus, Command};
+use crate::cli::Command;
 use crate::exit::Outcome;
 use crate::messages::Message;
 use crate::output::Output;
@@ -32,7 +32,6 @@ mod turn;
 /// What a command works with.
 pub(crate) struct Context {
     pub(crate) connection: Connection,
-    pub(crate) bus: Bus,
 }
 
 impl Context {

@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &Context, output: &mut Output, quiet: bool) -> 
     let typed_echoes = std::io::stdin().is_terminal();
     let raw = if output.live { Raw::enter() } else { None };
     let mut chat = Chat {
-        screen: Screen { live: raw.is_some(), ..Screen::default() },
+        screen: Screen::new(raw.is_some()),
         echo: raw.is_some() || !typed_echoes,
         output,
         session,

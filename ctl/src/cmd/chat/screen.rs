@@ -110,6 +110,10 @@ pub(super) struct Screen {
 }
 
 impl Screen {
+    pub(super) fn new(live: bool) -> Self {
+        Self { live, ..Self::default() }
+    }
+
     /// Whether a line of text is unfinished.
     pub(super) fn mid_line(&self) -> bool {
         self.column > 0
