@@ -117,6 +117,9 @@ pub(crate) enum Command {
         /// level, turn, alert, device, memory, property
         #[arg(value_name = "KIND")]
         kinds: Vec<String>,
+        /// End after so many turns, and show each as `ask` does
+        #[arg(long, value_name = "COUNT")]
+        turns: Option<u32>,
     },
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },

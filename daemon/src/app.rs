@@ -1,165 +1,128 @@
 //! The composition root: builds the stages in order, owns them, ends them in reverse.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use companion_asr::Recognizer;
+use arc_swap::ArcSwap;
+use companion_asr::{EndpointerSettings, ListenerSettings};
 use companion_audio::Playback;
-use companion_dialogue::{Generator, History, Rules, TokenCounter};
+use companion_dialogue::{History, Rules};
 use companion_emotion::Mood;
-use companion_memory::{HashEmbedder, Memory, MemoryError, MemorySettings, NewMemory, Words};
-use companion_store::{OpenReport, Store, Tree};
+use companion_memory::MemorySettings;
+use companion_store::OpenReport;
 use companion_tts::{EspeakVoice, Synthesizer, VoiceFile};
-use companion_turn::{Machine, TurnSettings};
-use companion_types::{
-    EmotionSet, GenerationProfile, Language, MemoryHit, MemoryId, MemoryNote, MemoryOrigin,
-    PersonaProfile, SamplingParams, TurnId, TurnReport, UndoId,
-};
+use companion_turn::{BargeInRules, Machine, TurnSettings};
+use companion_types::{Emotion, EmotionSet, Language, PersonaProfile};
+use crossbeam_channel::bounded;
 
-use crate::backend::{LmGenerator, SenseVoiceRecognizer};
+use crate::config::Settings;
 use crate::error::DaemonError;
-use crate::turn::{Conversation, Driver, Parts, Remembering, ReplyJob, ReplyStage, inbox};
-use crate::worker::{Heartbeat, Worker, spawn};
+use crate::health::{Health, Stage, Watched};
+use crate::hear::{Ears, FrameSource};
+use crate::models::Slots;
+use crate::profiles::ProfileBook;
+use crate::recollection::{Opened, Recollection};
+use crate::turn::{Conversation, Driver, Input, Parts, ReplyJob, ReplySettings, ReplyStage, inbox};
+use crate::worker::{Heartbeat, MakePort, Worker, join_within, spawn};
 
-/// Where things are and how much of them is wanted.
-#[derive(Debug, Clone)]
-pub struct AppSettings {
-    /// Model directory of the recogniser.
-    pub ears: PathBuf,
-    /// Model directory of the language model.
-    pub brain: PathBuf,
-    /// Folder of the voices.
-    pub voices: PathBuf,
-    /// Name of the voice.
-    pub voice: String,
-    /// The program `companion-espeak`.
-    pub espeak: PathBuf,
-    /// Folder of the store.
-    pub store: PathBuf,
-    /// Token budget of a prompt.
-    pub context_budget_tokens: usize,
-    /// Sampling.
-    pub sampling: SamplingParams,
-}
+/// Replies that may wait for the `reply` thread.
+const REPLIES: usize = 4;
+/// A thread that ends is waited for no longer than this.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+type Voice = Box<dyn Synthesizer>;
 
 /// A running companion.
 #[derive(Debug)]
 pub struct App {
+    settings: Settings,
     conversation: Conversation,
-    memory: Arc<Worker<Remembering>>,
-    beats: Vec<(&'static str, Heartbeat)>,
+    recollection: Recollection,
+    emotions: Arc<EmotionSet>,
+    profiles: ProfileBook,
+    persona: Arc<ArcSwap<PersonaProfile>>,
+    slots: Arc<Slots>,
+    tts: Arc<Worker<Voice>>,
+    playback: Playback,
+    ears: Ears,
+    health: Arc<Health>,
     report: OpenReport,
-    // Dropped in this order: the turn thread first, so that nothing new begins.
-    driver: Option<JoinHandle<()>>,
-    replies: Option<JoinHandle<()>>,
+    // Ended in this order: hearing first, so that nothing new begins.
+    threads: Vec<JoinHandle<()>>,
 }
 
-fn persona() -> PersonaProfile {
-    PersonaProfile {
-        key: "default".into(),
-        name_zh: "小伴".into(),
-        name_en: "Companion".into(),
-        persona_zh: "住在这个家里的伙伴，说话简短、温暖、诚实。".into(),
-        persona_en: "a companion who lives in this home and speaks shortly, warmly and honestly."
-            .into(),
-        voice: "default".into(),
-        language: Language::Zh,
-        generation: GenerationProfile::Balanced,
+impl std::fmt::Debug for Slots {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Slots")
     }
 }
 
-fn model(slot: &'static str) -> impl Fn(companion_engine::EngineError) -> DaemonError {
-    move |source| DaemonError::Model { slot, source: Box::new(source) }
+/// What a watchdog is fed with; called on the `health` thread.
+pub type Feed = Box<dyn Fn() + Send>;
+
+/// Sound that is heard: the microphone's frames.
+pub type Device = Box<dyn FrameSource + Send>;
+
+fn voice(settings: &Settings, name: &str) -> Result<(Voice, MakePort<Voice>), DaemonError> {
+    let file = VoiceFile::open(&settings.paths.data.join("voices"), name)?;
+    let program = if settings.paths.espeak.as_os_str().is_empty() {
+        let beside = |exe: std::path::PathBuf| exe.with_file_name("companion-espeak");
+        std::env::current_exe().map_or_else(|_| "companion-espeak".into(), beside)
+    } else {
+        settings.paths.espeak.clone()
+    };
+    let make = move || EspeakVoice::new(program.clone(), file.espeak.clone());
+    let first: Voice = Box::new(make());
+    Ok((first, Box::new(move || Some(Box::new(make()) as Voice))))
+}
+
+/// The voice of a profile; one that names none has the configured one.
+fn voice_of<'a>(settings: &'a Settings, profile: &'a PersonaProfile) -> &'a str {
+    if profile.voice.is_empty() { &settings.tts.voice } else { &profile.voice }
 }
 
 impl App {
-    /// Opens the store, loads and warms up the models and starts all threads. Sound goes to `playback`.
+    /// Opens the store, loads and warms up the models and starts all threads. Sound goes to `playback`;
+    /// `device` is listened to, and `feed` is called while all stages are fresh.
     ///
     /// # Errors
-    /// When a model, the voice or the store cannot be used.
-    pub fn start(settings: &AppSettings, playback: Playback) -> Result<Self, DaemonError> {
-        let (store, report) = Store::open(&settings.store)?;
-        let first_turn =
-            store.all::<TurnReport>(Tree::Reports)?.last().map_or(1, |(_, r)| r.turn.0 + 1);
-        let words = Arc::new(Words::default());
-        let memory =
-            Memory::open(&store, Box::new(HashEmbedder), words, MemorySettings::default())?;
-        let memory = Arc::new(Worker::start("memory", (store, memory), || None)?);
-
-        let ears = settings.ears.clone();
-        let load_ears = move || SenseVoiceRecognizer::load(&ears);
-        let recognizer: Box<dyn Recognizer> = Box::new(load_ears().map_err(model("asr"))?);
-        let again = move || Some(Box::new(load_ears().ok()?) as Box<dyn Recognizer>);
-        let recognizer = Arc::new(Worker::start("asr", recognizer, again)?);
-
-        let (brain, budget) = (settings.brain.clone(), settings.context_budget_tokens);
-        let load_brain = move || LmGenerator::load(&brain, budget + 4096);
-        let generator = load_brain().map_err(model("llm"))?;
-        let counter: Arc<dyn TokenCounter> = Arc::new(generator.counter());
-        let again = move || Some(Box::new(load_brain().ok()?) as Box<dyn Generator>);
-        let llm = Arc::new(Worker::start("llm", Box::new(generator) as Box<dyn Generator>, again)?);
-
-        let voice = VoiceFile::open(&settings.voices, &settings.voice)?;
-        let program = settings.espeak.clone();
-        let new_voice = move || EspeakVoice::new(program.clone(), voice.espeak.clone());
-        let first: Box<dyn Synthesizer> = Box::new(new_voice());
-        let again = move || Some(Box::new(new_voice()) as Box<dyn Synthesizer>);
-        let tts = Arc::new(Worker::start("tts", first, again)?);
-
-        let beats = vec![
-            ("memory", memory.heartbeat().clone()),
-            ("asr", recognizer.heartbeat().clone()),
-            ("llm", llm.heartbeat().clone()),
-            ("tts", tts.heartbeat().clone()),
-        ];
-        let emotions = Arc::new(EmotionSet::default());
-        let events = inbox();
-        let stage = ReplyStage {
-            memory: Arc::clone(&memory),
-            llm_beat: llm.heartbeat().clone(),
-            llm,
-            tts_beat: tts.heartbeat().clone(),
-            tts,
-            counter,
-            playback: playback.clone(),
-            persona: persona(),
-            emotions: Arc::clone(&emotions),
-            rules: Rules::default(),
-            params: settings.sampling,
-            budget: settings.context_budget_tokens,
-            top_k: 3,
-            recall_deadline: Duration::from_millis(50),
-            deadline: Duration::from_secs(60),
-            news: events.0.clone(),
+    /// When the store, the voice or a profile cannot be used, or a thread cannot be started. A model that
+    /// cannot be used leaves its slot empty.
+    pub fn start(
+        settings: Settings,
+        playback: Playback,
+        device: Option<Device>,
+        feed: Feed,
+    ) -> Result<Self, DaemonError> {
+        let memory = MemorySettings {
+            vector_weight: settings.memory.vector_weight,
+            lexical_weight: settings.memory.lexical_weight,
         };
-        let (replies, jobs) = sync_channel::<ReplyJob>(4);
-        let replies_thread = spawn("reply", move || {
-            let mut stage = stage;
-            for job in jobs {
-                stage.reply(&job);
-            }
+        let opened = Recollection::start(settings.paths.state.join("store"), memory)?;
+        let profiles = ProfileBook::open(&settings.paths.data, &settings.paths.state);
+        let persona = first_profile(&settings, &profiles, opened.profile.as_deref())?;
+        let emotions = Arc::new(EmotionSet::with(settings.emotion.custom.clone()));
+        let emotion = emotions.find(&settings.emotion.default).ok_or_else(|| {
+            DaemonError::Invalid(format!(
+                "emotion.default = {:?}: no such emotion",
+                settings.emotion.default
+            ))
         })?;
-        let parts = Parts {
-            machine: Machine::new(TurnId(first_turn), TurnSettings::default()),
-            history: History::new(10),
-            mood: Mood::default(),
-            playback,
-            memory: Arc::clone(&memory),
-            emotions,
-        };
-        let (driver, conversation) = Driver::new(parts, events, replies, recognizer);
-        let driver = spawn("turn", move || driver.run())?;
-        Ok(Self {
-            conversation,
-            memory,
-            beats,
-            report,
-            driver: Some(driver),
-            replies: Some(replies_thread),
-        })
+        let (first_voice, again) = voice(&settings, voice_of(&settings, &persona))?;
+        let tts = Arc::new(Worker::start("tts", first_voice, again)?);
+        let (folders, models) = (&settings.paths.models, &settings.models);
+        let budget = settings.dialogue.context_budget_tokens;
+        let slots = Arc::new(Slots::start(folders, &models.asr, &models.llm, budget)?);
+        let persona = Arc::new(ArcSwap::from_pointee(persona));
+        let run = Run { settings, playback, opened, emotions, emotion, persona, slots, tts };
+        run.start(profiles, device, feed)
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The conversation.
@@ -168,87 +131,239 @@ impl App {
         &self.conversation
     }
 
+    /// Memory.
+    #[must_use]
+    pub fn recollection(&self) -> &Recollection {
+        &self.recollection
+    }
+
+    /// Heartbeats.
+    #[must_use]
+    pub fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
     /// What opening the store found.
     #[must_use]
     pub fn store_report(&self) -> &OpenReport {
         &self.report
     }
 
-    /// How long ago each stage showed that it lives.
+    pub(crate) fn emotions(&self) -> &EmotionSet {
+        &self.emotions
+    }
+
+    pub(crate) fn slots(&self) -> &Arc<Slots> {
+        &self.slots
+    }
+
+    pub(crate) fn profiles(&self) -> &ProfileBook {
+        &self.profiles
+    }
+
+    pub(crate) fn tts(&self) -> &Arc<Worker<Voice>> {
+        &self.tts
+    }
+
+    pub(crate) fn ears(&self) -> &Ears {
+        &self.ears
+    }
+
+    pub(crate) fn playback(&self) -> &Playback {
+        &self.playback
+    }
+
+    /// Who the companion is now.
     #[must_use]
-    pub fn stages(&self) -> Vec<(&'static str, Duration)> {
-        self.beats.iter().map(|(stage, beat)| (*stage, beat.age())).collect()
+    pub fn persona(&self) -> Arc<PersonaProfile> {
+        self.persona.load_full()
     }
 
-    /// Keeps a note.
+    /// From the next turn on the companion is this one, after a restart too.
     ///
     /// # Errors
-    /// When it cannot be kept.
-    pub fn remember(&self, text: &str, core: bool) -> Result<MemoryId, DaemonError> {
-        let text = text.to_owned();
-        let now_s = jiff::Timestamp::now().as_second();
-        let new = NewMemory { text, origin: MemoryOrigin::Note, turn: None, now_s, core };
-        Ok(self.memory.call(move |(store, memory)| memory.add(store, new))??)
+    /// When there is no such profile, its voice cannot be used, or it cannot be kept.
+    pub fn activate(&self, key: &str) -> Result<(), DaemonError> {
+        let profile = self.profiles.get(key)?;
+        let (first, again) = voice(&self.settings, voice_of(&self.settings, &profile))?;
+        self.recollection.keep_profile(key)?;
+        self.tts.replace(first, again)?;
+        self.persona.store(Arc::new(profile));
+        Ok(())
     }
 
-    /// All memories, newest first.
-    ///
-    /// # Errors
-    /// When the stage does not answer.
-    pub fn memories(&self) -> Result<Vec<MemoryNote>, DaemonError> {
-        self.memory.call(|(_, memory)| memory.list())
+    /// Occupies a stage until the other end of `until` is dropped, as a hang would; for tests of the
+    /// watchdog. False when there is no such stage.
+    #[must_use]
+    pub fn occupy(&self, stage: &str, until: std::sync::mpsc::Receiver<()>) -> bool {
+        let stages = self.slots.stages();
+        let sent = match stage {
+            "memory" => self.recollection.0.send(move |_| stand_still(&until)),
+            "asr" => stages.asr.send(move |_| stand_still(&until)),
+            "llm" => stages.llm.send(move |_| stand_still(&until)),
+            "tts" => self.tts.send(move |_| stand_still(&until)),
+            "turn" => {
+                self.conversation.occupy(until);
+                Ok(())
+            }
+            _ => return false,
+        };
+        sent.is_ok()
     }
+}
 
-    /// The nearest memories.
-    ///
-    /// # Errors
-    /// When the embedder fails.
-    pub fn recall(&self, query: &str, count: usize) -> Result<Vec<MemoryHit>, DaemonError> {
-        let query = query.to_owned();
-        let wait = Duration::from_secs(5);
-        let found = self.memory.call(move |(_, memory)| {
-            let start = std::time::Instant::now();
-            memory.recall(&query, count, wait, &|| start.elapsed())
+fn stand_still(until: &std::sync::mpsc::Receiver<()>) {
+    // An error is the other end's drop: what is waited for.
+    let _ = until.recv();
+}
+
+fn first_profile(
+    settings: &Settings,
+    profiles: &ProfileBook,
+    kept: Option<&str>,
+) -> Result<PersonaProfile, DaemonError> {
+    if let Some(key) = kept {
+        match profiles.get(key) {
+            Ok(profile) => return Ok(profile),
+            Err(error) => tracing::warn!(%error, "the configured profile is used"),
+        }
+    }
+    profiles.get(&settings.profile.active)
+}
+
+/// The parts of an app that is starting.
+struct Run {
+    settings: Settings,
+    playback: Playback,
+    opened: Opened,
+    emotions: Arc<EmotionSet>,
+    emotion: Emotion,
+    persona: Arc<ArcSwap<PersonaProfile>>,
+    slots: Arc<Slots>,
+    tts: Arc<Worker<Voice>>,
+}
+
+impl Run {
+    fn start(
+        self,
+        profiles: ProfileBook,
+        device: Option<Device>,
+        feed: Feed,
+    ) -> Result<App, DaemonError> {
+        let events = inbox();
+        let beats = [Heartbeat::new(), Heartbeat::new(), Heartbeat::new()];
+        let [turn_beat, reply_beat, hear_beat] = &beats;
+        let stage = self.reply_stage(events.0.clone(), reply_beat.clone());
+        let (replies, jobs) = bounded::<ReplyJob>(REPLIES);
+        let reply_thread = spawn("reply", move || stage.run_all(&jobs))?;
+        let memory = Arc::clone(&self.opened.recollection.0);
+        let (asr, llm) = (&self.slots.stages().asr, &self.slots.stages().llm);
+        let parts = Parts {
+            machine: Machine::new(self.opened.first_turn, self.turn_settings()),
+            history: History::new(self.settings.dialogue.history_rounds),
+            mood: Mood::default(),
+            playback: self.playback.clone(),
+            memory: Arc::clone(&memory),
+            emotions: Arc::clone(&self.emotions),
+        };
+        let (driver, conversation) =
+            Driver::new(parts, events, replies, Arc::clone(asr), turn_beat.clone());
+        let turn_thread = spawn("turn", move || driver.run())?;
+        let ears = Ears::default();
+        let listening = (ears.clone(), conversation.clone(), hear_beat.clone());
+        let settings = self.listener_settings();
+        let hear_thread = spawn("hear", move || {
+            let (ears, conversation, beat) = listening;
+            ears.run(device, &conversation, settings, &beat);
         })?;
-        Ok(found?.hits)
+        let stages: Vec<Arc<dyn Stage>> = vec![
+            Arc::new(Watched("hear", hear_beat.clone())),
+            Arc::clone(asr) as Arc<dyn Stage>,
+            memory,
+            Arc::clone(llm) as Arc<dyn Stage>,
+            Arc::clone(&self.tts) as Arc<dyn Stage>,
+            Arc::new(Watched("reply", reply_beat.clone())),
+            Arc::new(Watched("turn", turn_beat.clone())),
+        ];
+        let wanted = &self.settings.health;
+        let every = Duration::from_millis(wanted.heartbeat_ms);
+        let timeout = Duration::from_millis(wanted.stage_timeout_ms);
+        let health = Arc::new(Health::new(stages, every, timeout));
+        let looking = Arc::clone(&health);
+        let health_thread = spawn("health", move || looking.run(&feed))?;
+        Ok(App {
+            settings: self.settings,
+            conversation,
+            recollection: self.opened.recollection,
+            emotions: self.emotions,
+            profiles,
+            persona: self.persona,
+            slots: self.slots,
+            tts: self.tts,
+            playback: self.playback,
+            ears,
+            health,
+            report: self.opened.report,
+            threads: vec![hear_thread, turn_thread, reply_thread, health_thread],
+        })
     }
 
-    /// Forgets; gives the id to undo it with.
-    ///
-    /// # Errors
-    /// When one of them does not exist.
-    pub fn forget(&self, ids: Vec<MemoryId>) -> Result<UndoId, DaemonError> {
-        Ok(self.memory.call(move |(store, memory)| memory.forget(store, &ids))??)
+    fn reply_stage(&self, news: std::sync::mpsc::SyncSender<Input>, beat: Heartbeat) -> ReplyStage {
+        let dialogue = &self.settings.dialogue;
+        ReplyStage {
+            memory: Arc::clone(&self.opened.recollection.0),
+            llm: Arc::clone(&self.slots.stages().llm),
+            llm_slot: Arc::clone(&self.slots.stages().llm_slot),
+            tts: Arc::clone(&self.tts),
+            playback: self.playback.clone(),
+            persona: Arc::clone(&self.persona),
+            emotions: Arc::clone(&self.emotions),
+            rules: dialogue.rules.then(Rules::default),
+            settings: ReplySettings {
+                profiles: dialogue.profiles,
+                budget: dialogue.context_budget_tokens,
+                top_k: self.settings.memory.top_k,
+                recall_deadline: Duration::from_millis(self.settings.memory.deadline_ms),
+                deadline: Duration::from_millis(dialogue.deadline_ms),
+                emotion: self.emotion.clone(),
+            },
+            news,
+            beat,
+        }
     }
 
-    /// Brings back what was forgotten.
-    ///
-    /// # Errors
-    /// When there is nothing to undo.
-    pub fn undo(&self, undo: UndoId) -> Result<Vec<MemoryId>, DaemonError> {
-        Ok(self.memory.call(move |(store, memory)| memory.undo(store, undo))??)
+    fn turn_settings(&self) -> TurnSettings {
+        let min_chars = self.settings.asr.barge_in_min_chars;
+        let barge_in = BargeInRules { min_chars, ..BargeInRules::default() };
+        TurnSettings { barge_in, ..TurnSettings::default() }
     }
 
-    /// The memories that a turn's answer rested on, with their texts.
-    ///
-    /// # Errors
-    /// When the turn is unknown or the store fails.
-    pub fn explain(&self, turn: TurnId) -> Result<Vec<(MemoryId, String)>, DaemonError> {
-        let found = self.memory.call(move |(store, memory)| -> Result<_, MemoryError> {
-            let report: Option<TurnReport> = store.get(Tree::Reports, &turn.0.to_be_bytes())?;
-            let ids = report.map(|r| r.memories).unwrap_or_default();
-            let text = |id: MemoryId| memory.get(id).map(|n| n.text.clone()).unwrap_or_default();
-            Ok(ids.into_iter().map(|id| (id, text(id))).collect())
-        })?;
-        Ok(found?)
+    fn listener_settings(&self) -> ListenerSettings {
+        let asr = &self.settings.asr;
+        ListenerSettings {
+            endpointer: EndpointerSettings {
+                min_speech_ms: asr.min_speech_ms,
+                speculative_silence_ms: asr.speculative_silence_ms,
+                endpoint_silence_ms: asr.endpoint_silence_ms,
+                ..EndpointerSettings::default()
+            },
+            preroll_ms: asr.preroll_ms,
+            partial_every_ms: asr.partial_every_ms,
+            language: Language::from_code(&asr.language),
+        }
     }
 }
 
 impl Drop for App {
     fn drop(&mut self) {
+        self.ears.stop();
+        self.health.stop();
         self.conversation.stop();
-        for thread in [self.driver.take(), self.replies.take()].into_iter().flatten() {
-            let _ = thread.join();
+        for thread in self.threads.drain(..) {
+            let name = thread.thread().name().unwrap_or_default().to_owned();
+            if !join_within(thread, GOODBYE) {
+                tracing::error!(thread = name, "the thread does not end; it is left behind");
+            }
         }
     }
 }

@@ -8,6 +8,9 @@ pub enum DaemonError {
     /// A worker ended or does not answer.
     #[error("the {0} stage does not answer: it is being started again, try once more")]
     StageGone(&'static str),
+    /// A worker's inbox stayed full.
+    #[error("the {0} stage has too much to do: try again in a moment")]
+    StageFull(&'static str),
     /// A thread could not be started.
     #[error("the {stage} thread cannot be started: {source}")]
     Thread {
@@ -33,6 +36,33 @@ pub enum DaemonError {
     /// Memory failed.
     #[error(transparent)]
     Memory(#[from] companion_memory::MemoryError),
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// A named thing does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// The caller gave something that cannot be.
+    #[error("{0}")]
+    Invalid(String),
+    /// A device or a slot is not there.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The recogniser failed.
+    #[error(transparent)]
+    Recognizer(#[from] companion_asr::RecognizerError),
+    /// The voice failed.
+    #[error(transparent)]
+    Synthesizer(#[from] companion_tts::SynthesizerError),
+    /// Sound cannot be used.
+    #[error(transparent)]
+    Audio(#[from] companion_audio::AudioError),
+    /// Withdrawn by the one who asked.
+    #[error("cancelled")]
+    Cancelled,
+    /// The bus cannot be used.
+    #[error("D-Bus: {0}")]
+    Bus(String),
     /// The conversation is occupied.
     #[error("the companion is {0}: wait, or interrupt it first")]
     Busy(&'static str),
@@ -44,7 +74,15 @@ pub enum DaemonError {
 impl Kind for DaemonError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::StageGone(_) => ErrorKind::Unavailable,
+            Self::StageGone(_) | Self::Unavailable(_) | Self::Bus(_) => ErrorKind::Unavailable,
+            Self::StageFull(_) => ErrorKind::Busy,
+            Self::Config(error) => error.kind(),
+            Self::NotFound(_) => ErrorKind::NotFound,
+            Self::Invalid(_) => ErrorKind::InvalidArgument,
+            Self::Recognizer(error) => error.kind,
+            Self::Synthesizer(error) => error.kind,
+            Self::Audio(error) => error.kind(),
+            Self::Cancelled => ErrorKind::Cancelled,
             Self::Thread { .. } => ErrorKind::Internal,
             Self::Model { .. } => ErrorKind::Corrupt,
             Self::Voice(error) => error.kind(),

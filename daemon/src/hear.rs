@@ -1,16 +1,24 @@
-//! The `hear` thread of a device: frames in, events to the turn thread. The recogniser is shared; a
-//! call runs on the `asr` thread and is waited for here.
+//! The `hear` thread: frames of the device or of a session's client in, events to the turn thread. The
+//! recogniser is shared; a call runs on the `asr` thread and is waited for here.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use companion_asr::{Listener, ListenerSettings, Recognizer, RecognizerError};
 use companion_audio::SimulatedRoom;
-use companion_types::{AudioFrame, ErrorKind, FRAME_MS, Language, RawTranscript};
+use companion_types::{
+    AudioFrame, ErrorKind, FRAME_MS, FRAME_SAMPLES, Language, RawTranscript, SampleClock,
+};
 
 use crate::backend::EarshotDetector;
 use crate::turn::Conversation;
-use crate::worker::Worker;
+use crate::worker::{Heartbeat, Worker};
+
+/// The recogniser answers within this, or the utterance is dropped.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// A device that is further behind real time than this has stood still; its clock begins anew.
+const BEHIND: Duration = Duration::from_millis(500);
 
 /// Gives frames, one every 20 ms of its own clock.
 pub trait FrameSource {
@@ -18,11 +26,30 @@ pub trait FrameSource {
     fn next_frame(&mut self) -> Option<AudioFrame>;
 }
 
+/// Waits for the next frame's time.
+#[derive(Debug)]
+pub(crate) struct Pace(Instant);
+
+impl Pace {
+    pub(crate) fn new() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(crate) fn wait(&mut self) {
+        self.0 += Duration::from_millis(FRAME_MS);
+        let now = Instant::now();
+        if now.saturating_duration_since(self.0) > BEHIND {
+            self.0 = now;
+        }
+        std::thread::sleep(self.0.saturating_duration_since(now));
+    }
+}
+
 /// A simulated room in real time. It ends when everything was spoken and `quiet_ms` have passed.
 #[derive(Debug)]
 pub struct PacedRoom {
     room: SimulatedRoom,
-    next: Instant,
+    pace: Pace,
     quiet_ms: u64,
     quiet_for: u64,
 }
@@ -31,7 +58,7 @@ impl PacedRoom {
     /// Paces `room`; it stays open for `quiet_ms` after the last spoken sample.
     #[must_use]
     pub fn new(room: SimulatedRoom, quiet_ms: u64) -> Self {
-        Self { room, next: Instant::now(), quiet_ms, quiet_for: 0 }
+        Self { room, pace: Pace::new(), quiet_ms, quiet_for: 0 }
     }
 
     /// The room, to look at what was played.
@@ -49,9 +76,133 @@ impl FrameSource for PacedRoom {
                 return None;
             }
         }
-        self.next += Duration::from_millis(FRAME_MS);
-        std::thread::sleep(self.next.saturating_duration_since(Instant::now()));
+        self.pace.wait();
         Some(self.room.step())
+    }
+}
+
+/// Silence in real time: what is heard where there is no device.
+#[derive(Debug)]
+struct Silence(Pace);
+
+impl Silence {
+    fn frame(&mut self) -> AudioFrame {
+        self.0.wait();
+        AudioFrame { at: SampleClock(0), pcm: [0.0; FRAME_SAMPLES] }
+    }
+}
+
+#[derive(Default)]
+struct Claim {
+    /// Counts the changes, so that the thread sees them.
+    number: u64,
+    source: Option<Box<dyn FrameSource + Send>>,
+}
+
+/// Who is listened to: the device, unless a client holds the floor with sound of its own.
+#[derive(Clone, Default)]
+pub(crate) struct Ears(Arc<EarsShared>);
+
+#[derive(Default)]
+struct EarsShared {
+    // Written when a session takes or gives back the microphone; the thread takes it out at once.
+    claim: Mutex<Claim>,
+    stop: AtomicBool,
+}
+
+impl std::fmt::Debug for Ears {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ears")
+    }
+}
+
+impl Ears {
+    fn claim(&self) -> MutexGuard<'_, Claim> {
+        self.0.claim.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From the next frame on `source` is heard instead of the device; behind its end comes silence.
+    /// Gives the number to release it with.
+    pub(crate) fn take(&self, source: Box<dyn FrameSource + Send>) -> u64 {
+        let mut claim = self.claim();
+        claim.number += 1;
+        claim.source = Some(source);
+        claim.number
+    }
+
+    /// The device is heard again, unless somebody else has taken over.
+    pub(crate) fn release(&self, number: u64) {
+        let mut claim = self.claim();
+        if claim.number == number {
+            claim.number += 1;
+            claim.source = None;
+        }
+    }
+
+    pub(crate) fn stop(&self) {
+        self.0.stop.store(true, Ordering::Release);
+    }
+
+    /// Listens until stopped. `device` is asked for no frame while a client is heard.
+    pub(crate) fn run(
+        &self,
+        device: Option<Box<dyn FrameSource + Send>>,
+        conversation: &Conversation,
+        settings: ListenerSettings,
+        beat: &Heartbeat,
+    ) {
+        let mut switch = Switch {
+            ears: self.clone(),
+            seen: 0,
+            client: None,
+            client_holds: false,
+            device,
+            silence: Silence(Pace::new()),
+            clock: SampleClock(0),
+            beat: beat.clone(),
+        };
+        listen_to(&mut switch, conversation, settings);
+    }
+}
+
+/// The frames that the `hear` thread listens to, on one clock whoever they come from.
+struct Switch {
+    ears: Ears,
+    seen: u64,
+    client: Option<Box<dyn FrameSource + Send>>,
+    client_holds: bool,
+    device: Option<Box<dyn FrameSource + Send>>,
+    silence: Silence,
+    clock: SampleClock,
+    beat: Heartbeat,
+}
+
+impl FrameSource for Switch {
+    fn next_frame(&mut self) -> Option<AudioFrame> {
+        if self.ears.0.stop.load(Ordering::Acquire) {
+            return None;
+        }
+        self.beat.beat();
+        {
+            let mut claim = self.ears.claim();
+            if claim.number != self.seen {
+                self.seen = claim.number;
+                self.client = claim.source.take();
+                self.client_holds = self.client.is_some();
+            }
+        }
+        let frame = match (&mut self.client, self.client_holds) {
+            (Some(client), _) => client.next_frame(),
+            (None, true) => None,
+            (None, false) => self.device.as_mut().and_then(|device| device.next_frame()),
+        };
+        if frame.is_none() {
+            self.client = None;
+        }
+        let frame = frame.unwrap_or_else(|| self.silence.frame());
+        let at = self.clock;
+        self.clock = self.clock + FRAME_SAMPLES as u64;
+        Some(AudioFrame { at, pcm: frame.pcm })
     }
 }
 
@@ -65,7 +216,8 @@ impl Recognizer for SharedRecognizer {
         language: Option<Language>,
     ) -> Result<RawTranscript, RecognizerError> {
         let pcm = pcm.to_vec();
-        self.0.call(move |asr| asr.transcribe(&pcm, language)).unwrap_or_else(|gone| {
+        let call = self.0.call_within(PATIENCE, move |asr| asr.transcribe(&pcm, language));
+        call.unwrap_or_else(|gone| {
             Err(RecognizerError { message: gone.to_string(), kind: ErrorKind::Unavailable })
         })
     }

@@ -2,12 +2,35 @@
 
 mod app;
 mod backend;
+mod bus;
+mod cli;
+mod client_audio;
+mod config;
+mod devices;
+mod diagnose;
 mod error;
+mod health;
 mod hear;
+mod models;
+mod profiles;
+mod recollection;
+mod run;
+mod systemd;
+mod tasks;
 mod turn;
 mod worker;
 
-pub use app::{App, AppSettings};
+pub use app::{App, Device, Feed};
+pub use backend::EarshotDetector;
+pub use cli::{Arguments, BusArgument};
+pub use config::{
+    AsrSettings, AudioBackend, AudioSettings, BusChoice, BusSettings, ConfigError, ConfigSources,
+    DialogueSettings, EmotionSettings, HealthSettings, MemoryRoomSettings, ModelSettings,
+    PathSettings, ProfileSettings, Settings, TtsSettings, load as load_settings,
+};
 pub use error::DaemonError;
+pub use health::{Health, StageReport, StageState};
 pub use hear::{FrameSource, PacedRoom, listen_to};
-pub use turn::{Answer, Conversation, TurnEvent};
+pub use recollection::Recollection;
+pub use run::run;
+pub use turn::{Answer, AskId, Conversation, TurnEvent};

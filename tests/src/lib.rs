@@ -1,3 +1,4 @@
 //! Support for the tests.
 
+pub mod bench;
 pub mod conformance;

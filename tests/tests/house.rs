@@ -58,7 +58,7 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
 fn sources() -> Vec<(String, String)> {
     let root = root().canonicalize().unwrap();
     let mut files = Vec::new();
-    ["daemon", "tests"].iter().for_each(|f| rust_files(&root.join(f), &mut files));
+    ["daemon", "ctl", "tests"].iter().for_each(|f| rust_files(&root.join(f), &mut files));
     assert!(files.len() > 80, "only {} files found", files.len());
     let read = |path: PathBuf| {
         let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();

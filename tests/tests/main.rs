@@ -2,6 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod barge_in;
+mod ctl;
+mod daemon;
+mod echo;
 mod house;
+mod pipewire;
 mod support;
 mod utterance;
+mod watchdog;

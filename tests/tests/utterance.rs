@@ -26,15 +26,15 @@ fn a_name_told_is_remembered_after_a_restart_and_can_be_forgotten_and_brought_ba
         assert!(turn.text.contains(name), "{turn:?}");
         assert_eq!((turn.outcome, &turn.heard_text), (Outcome::Heard, &turn.text));
         assert!(played.iter().any(|s| s.abs() > 0.05));
-        let explained = companion.app.explain(turn.turn).unwrap();
+        let explained = companion.app.recollection().explain(turn.turn).unwrap();
         assert!(explained.iter().any(|(_, text)| text.contains(name)), "{explained:?}");
-        let undo = companion.app.forget(turn.memories.clone()).unwrap();
+        let undo = companion.app.recollection().forget(turn.memories.clone()).unwrap();
         let ask = |companion: &Companion| {
             let input = TurnInput::Written { text: asked.into(), aloud: false };
             companion.app.conversation().ask(input, Duration::from_secs(20)).unwrap().text
         };
         assert!(!ask(&companion).contains(name));
-        companion.app.undo(undo).unwrap();
+        companion.app.recollection().undo(undo).unwrap();
         assert!(ask(&companion).contains(name));
     }
 }
@@ -80,6 +80,23 @@ fn an_answer_that_repeats_the_question_does_not_make_it_an_echo() {
     assert_eq!(turns.len(), 1, "{turns:?}");
     assert_eq!(turns[0].outcome, Outcome::Heard);
     assert!(played.iter().any(|s| s.abs() > 0.05));
+}
+
+#[test]
+fn no_turn_sounds_before_its_end_was_decided() {
+    let state = tempfile::tempdir().unwrap();
+    let mut companion = Companion::start(state.path());
+    let mut pcm = speech("我今天很难过");
+    // The second one comes when the first reply has ended.
+    pcm.extend(vec![0.0; 90_000]);
+    pcm.extend(speech("现在几点了"));
+    let (turns, _) = companion.hear(&pcm, 7_000);
+    assert_eq!(turns.len(), 2, "{turns:?}");
+    for turn in turns {
+        let (end, audio) =
+            (turn.latency_ms.endpoint.unwrap(), turn.latency_ms.first_audio.unwrap());
+        assert!(audio >= end, "{turn:?}");
+    }
 }
 
 #[test]

@@ -79,7 +79,7 @@ pub(crate) async fn dispatch(command: Command, context: &Context, output: &mut O
         Command::Profile(command) => profile::run(context, output, command).await,
         Command::Audio { command } => audio::run(context, output, command).await,
         Command::Diagnose => diagnose::run(context, output).await,
-        Command::Monitor { kinds } => monitor::run(context, output, &kinds).await,
+        Command::Monitor { kinds, turns } => monitor::run(context, output, &kinds, turns).await,
         Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }
 }

@@ -6,14 +6,20 @@ use serde_json::{Map, Value, json};
 use zbus::message::Type as MessageType;
 use zbus::{MatchRule, Message, MessageStream, OwnedVariant, Variant};
 
-use companion_bus::Dict;
+use companion_bus::{Dict, TurnResult};
 
-use super::{Context, interrupted};
+use super::{Context, interrupted, reply};
 use crate::events::{Event, EventStream};
 use crate::exit::{Failure, Outcome};
-use crate::output::{Output, Paint, one_line};
+use crate::output::{Output, Paint, clean, one_line};
 
-pub(crate) async fn run(context: &Context, output: &mut Output, kinds: &[String]) -> Outcome {
+pub(crate) async fn run(
+    context: &Context,
+    output: &mut Output,
+    kinds: &[String],
+    turns: Option<u32>,
+) -> Outcome {
+    let mut left = turns;
     let session = context.session("node").await?;
     let stream = session.open_events(Vec::new(), Dict::new()).await?;
     let mut events = EventStream::new(stream.into())?;
@@ -29,7 +35,13 @@ pub(crate) async fn run(context: &Context, output: &mut Output, kinds: &[String]
                 let Some(event) = event? else {
                     return Err(Failure::new("Unavailable", "companiond closed the stream of events"));
                 };
-                if wanted(event.kind()) {
+                if turns.is_some() && event.kind() == "turn" {
+                    show(output, &event.turn_result())?;
+                    left = left.map(|n| n.saturating_sub(1));
+                    if left == Some(0) {
+                        return Ok(());
+                    }
+                } else if wanted(event.kind()) {
                     print(output, &event)?;
                 }
             }
@@ -43,6 +55,18 @@ pub(crate) async fn run(context: &Context, output: &mut Output, kinds: &[String]
             }
         }
     }
+}
+
+/// A turn as `ask` shows it, behind what was heard.
+fn show(output: &mut Output, turn: &TurnResult) -> Outcome {
+    if output.json {
+        output.value(&reply::to_json(turn))?;
+        return Ok(());
+    }
+    if !turn.transcript.is_empty() {
+        output.line(output.paint(Paint::Bold, &format!("» {}", clean(&turn.transcript))))?;
+    }
+    reply::show(output, turn)
 }
 
 fn print(output: &mut Output, event: &Event) -> Outcome {

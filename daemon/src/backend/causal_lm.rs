@@ -51,6 +51,10 @@ impl LmGenerator {
         Ok(Self(model))
     }
 
+    pub(crate) fn max_context(&self) -> usize {
+        self.0.max_context()
+    }
+
     pub(crate) fn counter(&self) -> impl TokenCounter + use<> {
         LmCounter(self.0.tokenizer())
     }

@@ -2,12 +2,14 @@
 //! words and tensors.
 
 mod causal_lm;
+mod empty;
 mod sensevoice;
 mod vad;
 
 pub(crate) use causal_lm::LmGenerator;
+pub(crate) use empty::{EmptyGenerator, EmptyRecognizer};
 pub(crate) use sensevoice::SenseVoiceRecognizer;
-pub(crate) use vad::EarshotDetector;
+pub use vad::EarshotDetector;
 
 use companion_engine::EngineError;
 use companion_types::ErrorKind;

@@ -7,7 +7,8 @@ use companion_types::FRAME_SAMPLES;
 /// Samples of a block: 16 ms at 16 kHz.
 const BLOCK: usize = 256;
 
-pub(crate) struct EarshotDetector {
+/// The VAD of the daemon.
+pub struct EarshotDetector {
     inner: Box<earshot::Detector>,
     held: Vec<f32>,
     score: f32,
@@ -19,8 +20,16 @@ impl std::fmt::Debug for EarshotDetector {
     }
 }
 
+impl Default for EarshotDetector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl EarshotDetector {
-    pub(crate) fn new() -> Self {
+    /// A detector that has heard nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
         Self {
             inner: earshot::Detector::default_boxed(),
             held: Vec::with_capacity(1024),

@@ -14,111 +14,26 @@ use companion_emotion::Mood;
 use companion_memory::{NewMemory, worth_keeping};
 use companion_store::Tree;
 use companion_turn::{
-    Effect, Event, HeardLedger, Machine, RefuseReason, Stamp, StateName, Timeline, TurnInput,
+    Effect, Event, HeardLedger, Machine, RefuseReason, Stamp, Timeline, TurnInput,
 };
 use companion_types::{
     AnsweredBy, Cancel, Emotion, EmotionSet, Language, MemoryOrigin, Outcome, Round, SampleClock,
     TurnId, TurnReport,
 };
+use crossbeam_channel::Sender;
 
+use super::conversation::{AskId, AskedBy, Conversation, Input, TurnEvent, Watcher};
 use super::reply::Remembering;
 use super::{Gate, ReplyJob, ReplyNews};
 use crate::error::DaemonError;
-use crate::worker::Worker;
+use crate::worker::{Heartbeat, Worker};
 
 /// The machine's clock ticks this often.
 const TICK: Duration = Duration::from_millis(10);
 /// Events that may wait.
 const INBOX: usize = 256;
-
-/// What a conversation tells the world.
-#[derive(Debug, Clone, PartialEq)]
-pub enum TurnEvent {
-    /// The state changed.
-    State(StateName),
-    /// A clause is going to be spoken.
-    Clause(TurnId, Emotion, String),
-    /// A turn is over.
-    Ended(Box<TurnReport>),
-}
-
-/// The end of a turn, for whoever asked.
-pub type Answer = Result<TurnReport, DaemonError>;
-
-/// Everything that happens to a conversation.
-pub(crate) enum Input {
-    Heard(AsrEvent, SampleClock, Instant),
-    Discard,
-    Reply(TurnId, ReplyNews),
-    Ask(TurnInput, SyncSender<Answer>),
-    Interrupt,
-    Watch(SyncSender<TurnEvent>),
-    Stop,
-}
-
-/// A handle to the conversation; clones share it.
-#[derive(Clone)]
-pub struct Conversation {
-    inbox: SyncSender<Input>,
-    clock: Arc<AtomicU64>,
-    recognizer: Arc<Worker<Box<dyn Recognizer>>>,
-}
-
-impl std::fmt::Debug for Conversation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Conversation")
-    }
-}
-
-impl Conversation {
-    fn send(&self, input: Input) {
-        // The turn thread ends last; an error means that everything is ending.
-        let _ = self.inbox.send(input);
-    }
-
-    pub(crate) fn recognizer(&self) -> Arc<Worker<Box<dyn Recognizer>>> {
-        Arc::clone(&self.recognizer)
-    }
-
-    pub(crate) fn clock(&self, at: SampleClock) {
-        self.clock.store(at.0, Ordering::Release);
-    }
-
-    pub(crate) fn heard(&self, event: AsrEvent, at: SampleClock, when: Instant) {
-        self.send(Input::Heard(event, at, when));
-    }
-
-    pub(crate) fn discard(&self) {
-        self.send(Input::Discard);
-    }
-
-    /// Starts a turn with written text, or an announcement, and waits for its end.
-    ///
-    /// # Errors
-    /// When the conversation is occupied, or no end came within `deadline`.
-    pub fn ask(&self, input: TurnInput, deadline: Duration) -> Answer {
-        let (answer, wait) = sync_channel(1);
-        self.send(Input::Ask(input, answer));
-        wait.recv_timeout(deadline).unwrap_or(Err(DaemonError::Deadline(deadline.as_secs())))
-    }
-
-    /// Ends what is being said.
-    pub fn interrupt(&self) {
-        self.send(Input::Interrupt);
-    }
-
-    /// Events from now on. A watcher that does not keep up is dropped.
-    #[must_use]
-    pub fn watch(&self) -> Receiver<TurnEvent> {
-        let (events, watcher) = sync_channel(256);
-        self.send(Input::Watch(events));
-        watcher
-    }
-
-    pub(crate) fn stop(&self) {
-        self.send(Input::Stop);
-    }
-}
+/// Sound that waits and does not move for this long will not be heard: there is no loudspeaker.
+const STUCK: Duration = Duration::from_secs(3);
 
 /// A reply under way.
 struct Under {
@@ -147,15 +62,20 @@ pub(crate) struct Driver {
     pub(crate) mood: Mood,
     pub(crate) playback: Playback,
     pub(crate) memory: Arc<Worker<Remembering>>,
-    pub(crate) replies: SyncSender<ReplyJob>,
+    pub(crate) replies: Sender<ReplyJob>,
     pub(crate) emotions: Arc<EmotionSet>,
     pub(crate) echo: EchoText,
     inbox: Receiver<Input>,
     clock: Arc<AtomicU64>,
     start: Instant,
     under: HashMap<TurnId, Under>,
-    asked: HashMap<TurnId, SyncSender<Answer>>,
-    watchers: Vec<SyncSender<TurnEvent>>,
+    asked: HashMap<TurnId, (AskId, AskedBy)>,
+    watchers: Vec<Watcher>,
+    beat: Heartbeat,
+    /// What of the newest ended turn was heard.
+    last_heard: String,
+    /// Samples played when they last changed, and when that was.
+    moved: (u64, Instant),
     /// When the last speech sample was heard, for the waterfall.
     silence_since: Instant,
     mood_at: Instant,
@@ -180,11 +100,12 @@ impl Driver {
     pub(crate) fn new(
         parts: Parts,
         inbox: (SyncSender<Input>, Receiver<Input>),
-        replies: SyncSender<ReplyJob>,
+        replies: Sender<ReplyJob>,
         recognizer: Arc<Worker<Box<dyn Recognizer>>>,
+        beat: Heartbeat,
     ) -> (Self, Conversation) {
         let clock = Arc::new(AtomicU64::new(0));
-        let conversation = Conversation { inbox: inbox.0, clock: Arc::clone(&clock), recognizer };
+        let conversation = Conversation::new(inbox.0, Arc::clone(&clock), recognizer);
         let now = Instant::now();
         let driver = Self {
             machine: parts.machine,
@@ -201,6 +122,9 @@ impl Driver {
             under: HashMap::new(),
             asked: HashMap::new(),
             watchers: Vec::new(),
+            beat,
+            last_heard: String::new(),
+            moved: (0, now),
             silence_since: now,
             mood_at: now,
         };
@@ -210,6 +134,7 @@ impl Driver {
     /// Runs until it is stopped.
     pub(crate) fn run(mut self) {
         loop {
+            self.beat.beat();
             match self.inbox.recv_timeout(TICK) {
                 Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(input) => self.take(input),
@@ -238,22 +163,34 @@ impl Driver {
             Input::Heard(event, at, when) => self.heard(event, at, when),
             Input::Discard => self.step(Event::Discarded),
             Input::Reply(turn, news) => self.news(turn, news),
-            Input::Ask(input, answer) => self.asked(input, answer),
-            Input::Interrupt => self.step(Event::Interrupt),
+            Input::Ask(input, id, asked_by) => self.asked(input, id, asked_by),
+            Input::Withdraw(id) => self.withdraw(id),
+            Input::Interrupt(heard) => {
+                self.last_heard.clear();
+                self.step(Event::Interrupt);
+                let _ = heard.try_send(std::mem::take(&mut self.last_heard));
+            }
             Input::Watch(watcher) => self.watchers.push(watcher),
+            Input::Occupy(until) => {
+                let _ = until.recv();
+            }
             Input::Stop => {}
         }
     }
 
     fn heard(&mut self, event: AsrEvent, at: SampleClock, when: Instant) {
-        let echoes = |text: &str| self.echo.is_echo(at, text);
         let event = match event {
             AsrEvent::SpeechStarted { at } => Event::SpeechStarted { at },
-            AsrEvent::Partial { text } if echoes(&text) => return,
-            AsrEvent::Partial { text } => Event::Partial { text },
+            AsrEvent::Partial { text } if self.echo.is_echo(at, &text) => return,
+            AsrEvent::Partial { text } => {
+                if !text.is_empty() {
+                    self.publish(&TurnEvent::Partial(text.clone()));
+                }
+                Event::Partial { text }
+            }
             AsrEvent::SpeechResumed { at } => Event::SpeechResumed { at },
-            AsrEvent::SpeculativeEnd(t) if echoes(&t.text) => return,
-            AsrEvent::SpeechEnded { transcript, .. } if echoes(&transcript.text) => {
+            AsrEvent::SpeculativeEnd(t) if self.echo.is_echo(at, &t.text) => return,
+            AsrEvent::SpeechEnded { transcript, .. } if self.echo.is_echo(at, &transcript.text) => {
                 tracing::debug!("dropped an echo of the own voice");
                 Event::Discarded
             }
@@ -263,6 +200,7 @@ impl Driver {
             }
             AsrEvent::SpeechEnded { transcript, .. } => {
                 self.silent_since(&transcript, at, when);
+                self.publish(&TurnEvent::Transcript(Box::new(transcript.clone())));
                 Event::SpeechEnded(transcript)
             }
             AsrEvent::Discarded(_) => Event::Discarded,
@@ -281,25 +219,39 @@ impl Driver {
         self.silence_since = when.checked_sub(ago).unwrap_or(when);
     }
 
-    fn asked(&mut self, input: TurnInput, answer: SyncSender<Answer>) {
+    fn asked(&mut self, input: TurnInput, id: AskId, asked_by: AskedBy) {
         self.silence_since = Instant::now();
         let effects = self.machine.step(self.now(), Event::Input(input));
+        let mut asked_by = Some(asked_by);
         for effect in &effects {
             match effect {
                 Effect::StartReply { turn, .. } => {
-                    self.asked.insert(*turn, answer.clone());
+                    if let Some(asked_by) = asked_by.take() {
+                        (asked_by.began)(*turn);
+                        self.asked.insert(*turn, (id, asked_by));
+                    }
                 }
                 Effect::Refuse(reason) => {
                     let why = match reason {
                         RefuseReason::Listening => "listening to somebody",
                         RefuseReason::Replying => "answering somebody",
                     };
-                    let _ = answer.try_send(Err(DaemonError::Busy(why)));
+                    if let Some(asked_by) = asked_by.take() {
+                        (asked_by.ended)(Err(DaemonError::Busy(why)));
+                    }
                 }
                 _ => {}
             }
         }
         self.carry_out(effects);
+    }
+
+    /// The one who asked does not want an answer any more.
+    fn withdraw(&mut self, id: AskId) {
+        let turn = self.asked.iter().find(|(_, (asked, _))| *asked == id).map(|(turn, _)| *turn);
+        if turn.is_some() && turn == self.machine.state().turn() {
+            self.step(Event::Interrupt);
+        }
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
@@ -368,6 +320,8 @@ impl Driver {
             mood: self.mood.label(language),
         };
         self.under.insert(turn, under);
+        self.moved = (0, Instant::now());
+        self.publish(&TurnEvent::Started(turn));
         if self.replies.try_send(job).is_err() {
             tracing::error!("the reply stage does not take a job");
             self.step(Event::ReplyFailed(turn));
@@ -399,10 +353,15 @@ impl Driver {
                 } else if under.aloud {
                     under.unsaid.push(text.clone());
                 }
-                self.publish(&TurnEvent::Clause(turn, emotion, text));
+                self.publish(&TurnEvent::Clause(turn, seq, emotion, text));
             }
-            ReplyNews::Queued { seq, samples, words, last } => {
+            ReplyNews::Token(text) => self.publish(&TurnEvent::Token(turn, text)),
+            ReplyNews::Queued { seq, samples, words, visemes, last } => {
                 under.ledger.queued(seq, samples, &words, last);
+                if !(words.is_empty() && visemes.is_empty()) {
+                    let rate = self.playback.rate();
+                    self.publish(&TurnEvent::Timing { turn, seq, rate, words, visemes });
+                }
             }
             ReplyNews::Made { text, emotion, answered_by, memories, tokens } => {
                 under.text = text;
@@ -423,7 +382,7 @@ impl Driver {
         let Some(turn) = self.machine.state().turn() else { return };
         let now = self.start.elapsed();
         let Some(under) = self.under.get_mut(&turn).filter(|u| u.aloud) else { return };
-        if !under.played && self.playback.played() > 0 {
+        if !under.played && self.playback.played_by(turn) > 0 {
             under.played = true;
             under.timeline.stamp(Stamp::FirstAudio, now);
             let clock = SampleClock(self.clock.load(Ordering::Acquire));
@@ -432,8 +391,20 @@ impl Driver {
             }
             self.step(Event::FirstPlayed(turn));
         }
+        self.look_for_standstill(turn);
         if self.under.get(&turn).is_some_and(|u| u.made) && self.playback.is_drained(turn) {
             self.step(Event::ReplyHeard(turn));
+        }
+    }
+
+    /// A reply whose sound nobody plays has failed; without this it would hold the floor for ever.
+    fn look_for_standstill(&mut self, turn: TurnId) {
+        let played = self.playback.played_by(turn);
+        if played != self.moved.0 || self.playback.is_held() || !self.playback.is_waiting(turn) {
+            self.moved = (played, Instant::now());
+        } else if self.moved.1.elapsed() > STUCK {
+            tracing::error!(turn = %turn, "nobody plays the reply: is there a loudspeaker?");
+            self.step(Event::ReplyFailed(turn));
         }
     }
 
@@ -470,10 +441,13 @@ impl Driver {
                 if heard.is_empty() { String::new() } else { format!("[{tag}] {heard}") };
             self.history.push(Round { user: user.clone(), assistant });
             self.mood = self.mood.felt(&under.emotion);
+            let label = self.mood.label(Language::En).to_owned();
+            self.publish(&TurnEvent::Mood(label, self.mood.valence, self.mood.arousal));
         }
         self.remember(&report, &user);
-        if let Some(asked) = self.asked.remove(&turn) {
-            let _ = asked.try_send(Ok(report.clone()));
+        self.last_heard.clone_from(&report.heard_text);
+        if let Some((_, asked_by)) = self.asked.remove(&turn) {
+            (asked_by.ended)(Ok(report.clone()));
         }
         self.publish(&TurnEvent::Ended(Box::new(report)));
     }

@@ -1,11 +1,14 @@
 //! The shell of `turn`: a thread that feeds events to the machine and carries out its effects, and the
 //! pipeline that makes one reply.
 
+mod conversation;
 mod driver;
 mod gate;
 mod reply;
+mod speech;
 
-pub use driver::{Answer, Conversation, TurnEvent};
+pub use conversation::{Answer, AskId, Conversation, TurnEvent};
+pub(crate) use conversation::{AskedBy, Input};
 pub(crate) use driver::{Driver, Parts, inbox};
 pub(crate) use gate::Gate;
-pub(crate) use reply::{Remembering, ReplyJob, ReplyNews, ReplyStage};
+pub(crate) use reply::{LlmSlot, Remembering, ReplyJob, ReplyNews, ReplySettings, ReplyStage};

@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
+import events
+import events_more
+from attributes import FAMILIES, attribute, wrapped
 from facts import EN, UNKNOWN, ZH
 from grammar import lexicon
 from grammar.expand import fill, sentence, topics
@@ -30,6 +33,7 @@ class Scene:
     rounds: list[tuple[str, str]] = field(default_factory=list)
     memories: list[str] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
+    specs: dict[str, dict] = field(default_factory=dict)
     persona: str = ""
     time: str = ""
     mood: str = "calm"
@@ -74,8 +78,11 @@ def odd_value(lang: str, rng: random.Random) -> str:
 def slot(kind: str, lang: str, rng: random.Random) -> str:
     """A listed value, an odd one, or a number in digits."""
     roll = rng.random()
-    if roll < 0.45:
-        return odd_value(lang, rng)
+    if kind == "odd" and roll >= 0.3:
+        kind = rng.choice(("food", "city", "hobby", "animal", "name", "pet", "job", "music", "thing", "number"))
+    elif roll < 0.4 or kind == "odd":
+        joint = "" if lang == "zh" else " "
+        return joint.join(odd_value(lang, rng) for _ in range(1 + (rng.random() < 0.25)))
     if kind in ("age", "number") and roll < 0.7:
         return str(rng.randint(2, 9999 if kind == "number" else 99))
     text = lexicon.value(kind, lang, rng)
@@ -90,50 +97,113 @@ def clock(rng: random.Random, lang: str) -> tuple[str, tuple]:
     return f"{WEEK_EN[w]}, {d} {lexicon.EN_MONTHS[m - 1]} {y}, {h}:{n:02}", (y, m, d, w, h, n)
 
 
+def third_person(line: str, lang: str) -> str:
+    """What a person said about themselves, as a note about them."""
+    if lang == "zh":
+        return line.replace("我的", "用户的", 1) if "我的" in line else line.replace("我", "用户", 1)
+    for a, b in (("i'm ", "the user is "), ("i am ", "the user is "), ("my ", "the user's "), ("i have ", "the user has "), ("i like ", "the user likes "), ("i live ", "the user lives "), ("i ", "the user: i ")):
+        if line.startswith(a):
+            return b + line[len(a):]
+    return line
+
+
+def new_attribute(lang: str, rng: random.Random) -> tuple[str, dict]:
+    """One of the fixed attributes, or one made on the fly."""
+    table = ZH if lang == "zh" else EN
+    if rng.random() < 0.45:
+        key = rng.choice(list(table))
+        return key, table[key]
+    return attribute(lang, rng, odd_value)
+
+
+def memory_line(spec: dict, value: str, lang: str, rng: random.Random) -> str:
+    """How a fact stands in memory: quoted, or as a note."""
+    said = "用户说：" if lang == "zh" else "user said: "
+    line = rng.choice(spec["say"]).format(v=value)
+    roll = rng.random()
+    if roll < 0.70:
+        if rng.random() < 0.15:
+            line = wrapped(line, lang, rng, True)
+        if lang == "en" and rng.random() < 0.2 and not line.startswith(value):
+            line = line[0].upper() + line[1:] + rng.choice(("", "."))
+        return said + line
+    if roll < 0.90:
+        return spec["note"].format(v=value) if "note" in spec else third_person(line, lang)
+    return line
+
+
 def scene(lang: str, rng: random.Random) -> Scene:
     """A random situation."""
-    table = ZH if lang == "zh" else EN
-    me = rng.choice(("小伴" if lang == "zh" else "Companion", odd_value(lang, rng), lexicon.value("name", lang, rng)))
+    me = rng.choice(("小伴" if lang == "zh" else "Companion", "小伴" if lang == "zh" else "Companion", odd_value(lang, rng), lexicon.value("name", lang, rng)))
     s = Scene(lang, me, persona=rng.choice(PERSONAS[lang]), mood=rng.choice(list(LABELS)))
     s.time, s.clock = clock(rng, lang)
-    keys = rng.sample(list(table), rng.choice((0, 1, 1, 2, 3, 4, 5)))
-    said = "用户说：" if lang == "zh" else "user said: "
-    for key in keys:
-        s.facts[key] = slot(table[key]["kind"], lang, rng)
-        line = rng.choice(table[key]["say"]).format(v=s.facts[key])
+    for _ in range(rng.choice((0, 1, 1, 2, 3, 4, 5, 6))):
+        key, spec = new_attribute(lang, rng)
+        if key in s.facts or clashes(spec, s.specs):
+            continue
+        value = slot(spec["kind"], lang, rng)
+        s.facts[key], s.specs[key] = value, spec
+        line = memory_line(spec, value, lang, rng)
         if rng.random() < 0.12:
-            s.core.append(line if rng.random() < 0.5 else said + line)
+            s.core.append(line)
         else:
-            note = said if rng.random() < 0.85 else ""
-            s.memories.append(f"{rng.randint(2024, 2031)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02} {note}{line}")
+            s.memories.append(f"{rng.randint(2024, 2031)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02} {line}")
+    if rng.random() < 0.3:
+        # Something that is no fact about an attribute.
+        topic = rng.choice(("feelings_good", "feelings_sad", "plans", "smalltalk"))
+        said = "用户说：" if lang == "zh" else "user said: "
+        s.memories.append(f"{rng.randint(2024, 2031)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02} {said}{fill(rng.choice(topics(lang)[topic]), lang, rng)}")
     rng.shuffle(s.memories)
     for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 3))):
         s.rounds.append(exchange(s, rng))
     return s
 
 
+def clashes(spec: dict, specs: dict[str, dict]) -> bool:
+    """Whether a question about `spec` is also one about something known."""
+    return any(set(spec["ask"]) & set(known["ask"]) for known in specs.values())
+
+
+def asked(spec: dict, lang: str, rng: random.Random) -> str:
+    """A question in one of its phrasings."""
+    text = wrapped(rng.choice(spec["ask"]), lang, rng, False)
+    if lang == "en" and rng.random() < 0.2:
+        text = text[0].upper() + text[1:]
+    return text + rng.choice(("", "", "", "？" if lang == "zh" else "?"))
+
+
 def recall(s: Scene, rng: random.Random, known: bool) -> tuple[str, str]:
     """A question about a fact, or about one that nobody told."""
-    table = ZH if s.lang == "zh" else EN
-    pool = [k for k in table if (k in s.facts) == known]
-    if not pool:
+    if known and not s.facts:
         return exchange(s, rng)
-    key = rng.choice(pool)
-    question = rng.choice(table[key]["ask"]) + rng.choice(("", "", "", "？" if s.lang == "zh" else "?"))
     if known:
-        return question, tagged("happy", rng.choice(table[key]["answer"]).format(v=s.facts[key]), s.lang)
-    return question, tagged("calm", rng.choice(UNKNOWN[s.lang]), s.lang)
+        key = rng.choice(list(s.facts))
+        spec, value = s.specs[key], s.facts[key]
+        return asked(spec, s.lang, rng), tagged("happy", rng.choice(spec["answer"]).format(v=value), s.lang)
+    while True:
+        key, spec = new_attribute(s.lang, rng)
+        if rng.random() < 0.4 and s.facts:
+            # The same kind of thing as one that is known, but another one.
+            family = rng.choice(list(s.facts)).split()[0]
+            if family in FAMILIES:
+                key, spec = attribute(s.lang, rng, odd_value, family)
+        if key not in s.facts and not clashes(spec, s.specs):
+            return asked(spec, s.lang, rng), tagged("calm", rng.choice(UNKNOWN[s.lang]), s.lang)
 
 
 def tell(s: Scene, rng: random.Random) -> tuple[str, str]:
     """A statement to be acknowledged; sometimes with "remember"."""
-    table = ZH if s.lang == "zh" else EN
-    key = rng.choice(list(table))
-    value = slot(table[key]["kind"], s.lang, rng)
-    said = rng.choice(table[key]["say"]).format(v=value)
-    if rng.random() < 0.3:
-        said = (rng.choice(("记住", "请记住", "帮我记住", "你要记住")) if s.lang == "zh" else rng.choice(("remember that ", "please remember that ", "remember "))) + said
-    return said, tagged("happy", rng.choice(table[key]["ack"]).format(v=value), s.lang)
+    _, spec = new_attribute(s.lang, rng)
+    value = slot(spec["kind"], s.lang, rng)
+    said = wrapped(rng.choice(spec["say"]).format(v=value), s.lang, rng, True)
+    if s.lang == "en" and rng.random() < 0.2 and not said.startswith(value):
+        said = said[0].upper() + said[1:] + rng.choice(("", "."))
+    if isinstance(spec.get("ack"), list):
+        ack = rng.choice(spec.get("ack"))
+    else:
+        answer = spec["answer"][0]
+        ack = "我记住了，" + answer if s.lang == "zh" else "I will remember that. " + answer
+    return said, tagged("happy", ack.format(v=value), s.lang)
 
 
 def about_time(s: Scene, rng: random.Random) -> tuple[str, str]:
@@ -150,13 +220,26 @@ def about_time(s: Scene, rng: random.Random) -> tuple[str, str]:
     return rng.choice(asks[kind]), tagged("calm", answers[kind], s.lang)
 
 
+EMOTIONAL = ("feelings_good", "feelings_sad", "feelings_angry", "surprise", "love")
+LEADS = {
+    "zh": ["今天", "唉", "哎", "我跟你说", "你知道吗", "小伴", "刚才", "那个", "其实", "听我说"],
+    "en": ["today ", "oh ", "you know ", "companion ", "listen ", "well ", "i have to tell you ", "hey ", "just now ", "so "],
+}
+TALK = {
+    lang: {topic: templates + extra.get(topic, []) + more.get(topic, []) * 2 + asks.get(topic, []) for topic, templates in topics(lang).items()}
+    for lang, extra, more, asks in (("zh", events.ZH, events_more.ZH, events_more.INPUTS_ZH), ("en", events.EN, events_more.EN, events_more.INPUTS_EN))
+}
+
+
 def topical(s: Scene, rng: random.Random) -> tuple[str, str]:
     """Small talk, feelings, requests."""
     replies = REPLIES_ZH if s.lang == "zh" else REPLIES_EN
-    inputs = INPUTS_ZH if s.lang == "zh" else INPUTS_EN
-    topic = rng.choice(list(replies) + ["feelings_good", "feelings_sad", "feelings_angry", "surprise", "love"])
+    inputs, more = (INPUTS_ZH, events_more.INPUTS_ZH) if s.lang == "zh" else (INPUTS_EN, events_more.INPUTS_EN)
+    topic = rng.choice(list(replies) + list(EMOTIONAL) * 6)
     emotion, texts = replies[topic]
-    said = rng.choice(inputs[topic]) if topic in inputs else fill(rng.choice(topics(s.lang)[topic]), s.lang, rng)
+    said = rng.choice(inputs[topic] + more[topic]) if topic in inputs else fill(rng.choice(TALK[s.lang][topic]), s.lang, rng)
+    if topic in EMOTIONAL and rng.random() < 0.15:
+        said = rng.choice(LEADS[s.lang]) + said
     if s.lang == "en" and rng.random() < 0.3:
         said = said[0].upper() + said[1:] + rng.choice((".", "!", ""))
     if s.lang == "zh" and rng.random() < 0.3:
@@ -171,8 +254,8 @@ def last_said(s: Scene, rng: random.Random) -> tuple[str, str]:
         return said, tagged("calm", nothing, s.lang)
     words = s.rounds[-1][0]
     if s.lang == "zh":
-        return rng.choice(("我刚才说了什么", "我刚刚说什么", "我说了什么")), tagged("calm", f"你刚才说：{words}", s.lang)
-    return rng.choice(("what did i just say", "what did i say", "what was it that i said")), tagged("calm", f"You said: {words}", s.lang)
+        return rng.choice(("我刚才说了什么", "我刚刚说什么", "我说了什么", "我刚才讲了什么", "重复我刚才的话", "我前面说什么了", "我最后说了什么", "把我刚说的再说一遍")), tagged("calm", f"你刚才说：{words}", s.lang)
+    return rng.choice(("what did i just say", "what did i say", "what was it that i said", "repeat what i said", "what did i tell you just now", "say what i just said", "what was the last thing i said", "can you repeat what i said")), tagged("calm", f"You said: {words}", s.lang)
 
 
 def exchange(s: Scene, rng: random.Random) -> tuple[str, str]:
@@ -185,15 +268,15 @@ def branches(s: Scene, rng: random.Random, count: int = 8) -> list[tuple[str, st
     out = []
     for _ in range(count):
         roll = rng.random()
-        if roll < 0.34:
+        if roll < 0.32:
             pair = recall(s, rng, known=True)
         elif roll < 0.44:
             pair = recall(s, rng, known=False)
-        elif roll < 0.55:
+        elif roll < 0.54:
             pair = tell(s, rng)
-        elif roll < 0.62:
+        elif roll < 0.57:
             pair = about_time(s, rng)
-        elif roll < 0.65:
+        elif roll < 0.61:
             pair = last_said(s, rng)
         else:
             pair = topical(s, rng)

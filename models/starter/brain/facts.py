@@ -4,6 +4,8 @@ Each attribute: `kind` of value (a slot of `grammar.lexicon.value`), `say` (stat
 `ask` (questions), `answer`, and `ack` (what is said when it is told).
 """
 
+import facts_more
+
 ZH = {
     "name": dict(kind="name", say=["我叫{v}", "我的名字是{v}", "我是{v}", "叫我{v}", "你可以叫我{v}", "大家叫我{v}", "我的名字叫{v}"], ask=["我叫什么名字", "我叫什么", "我的名字是什么", "你知道我叫什么吗", "你记得我的名字吗", "我是谁", "你还记得我叫什么吗", "说出我的名字", "你知道我是谁吗"], answer=["你叫{v}。", "你的名字是{v}。"], ack=["很高兴认识你，{v}！", "你好，{v}！", "我记住了，你叫{v}。"]),
     "age": dict(kind="age", say=["我今年{v}岁", "我{v}岁了", "我已经{v}岁了"], ask=["我几岁了", "我多大了", "我今年多大", "你知道我几岁吗", "我的年龄是多少"], answer=["你{v}岁。", "你今年{v}岁。"], ack=["我记住了，你{v}岁。"]),
@@ -53,6 +55,11 @@ EN = {
     "tomorrow": dict(kind="event", say=["i have {v} tomorrow", "tomorrow i have {v}"], ask=["what do i have tomorrow", "what are my plans for tomorrow"], answer=["You have {v} tomorrow."], ack=["I will remember that you have {v} tomorrow."]),
     "code": dict(kind="number", say=["the code of the door is {v}", "the code is {v}"], ask=["what is the code of the door", "what is the code"], answer=["The code is {v}."], ack=["I will remember that the code is {v}."]),
 }
+
+for _table, _more in ((ZH, facts_more.ZH), (EN, facts_more.EN)):
+    for _key, (_says, _asks) in _more.items():
+        _table[_key]["say"] += _says
+        _table[_key]["ask"] += _asks
 
 UNKNOWN = {
     "zh": ["我还不知道，你可以告诉我。", "你还没告诉我。", "这个我不知道，你没有说过。"],

@@ -136,19 +136,21 @@ def main() -> None:
     if args.init:
         net.load_state_dict({k: v.float() for k, v in load_file(args.init / "model.safetensors").items()})
     net.to(args.device)
+    # On a CPU without bfloat16 instructions the half precision is many times slower than float32.
+    half = args.device != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
     optimizer, rows = Optimizer(net), Rows(tokenizer, args.seed)
     start, step, shown, saved, tokens = time.time(), 0, time.time(), time.time(), 0
     while (share := (time.time() - start) / (args.minutes * 60)) < 1:
         copying = (share < 0.03 and not args.init) or rows.rng.random() < 0.05
         batch = [t.to(args.device) for t in rows.batch(args.batch, copying)]
         ids, positions, bias, learn, targets = batch
-        with torch.autocast(args.device.split(":")[0], dtype=torch.bfloat16):
+        with torch.autocast(args.device.split(":")[0], dtype=torch.bfloat16, enabled=half):
             logits = net(ids, positions, bias, learn)
         picked = targets[learn]
         loss = F.cross_entropy(logits.float(), picked)
         loss.backward()
-        warm = min(1, (step + 1) / 100)
-        optimizer.step(net, args.rate * warm * (0.03 + 0.97 * (1 - share)))
+        warm = min(1, (step + 1) / (30 if args.init else 100))
+        optimizer.step(net, args.rate * warm * (0.02 + 0.98 * (1 - share)))
         step, tokens = step + 1, tokens + ids.numel()
         if time.time() - shown > 30:
             right = (logits.argmax(-1) == picked).float().mean().item()

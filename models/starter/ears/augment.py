@@ -25,6 +25,9 @@ def room(gen: np.random.Generator) -> np.ndarray:
     return response.astype(np.float32)
 
 
+NO_SPEECH = ("silence", "noise", "noise", "modulated", "tone", "melody", "clicks", "babble", "reversed", "hum")
+
+
 class Augmenter:
     """Spoils clips. Holds banks of noise so that it is quick."""
 
@@ -73,11 +76,11 @@ class Augmenter:
         wave = wave / peak * 10 ** (rng.uniform(-26, -0.5) / 20)
         return np.clip(wave + self.gen.standard_normal(len(wave)) * 10 ** rng.uniform(-5.5, -4), -1, 1).astype(np.float32)
 
-    def no_speech(self) -> np.ndarray:
+    def no_speech(self, kind: str | None = None) -> np.ndarray:
         """Silence, noise, tones, melodies, clicks, babble, reversed speech."""
         rng, length = self.rng, int(self.rng.uniform(0.4, 4) * 16000)
         t = np.arange(length) / 16000
-        kind = rng.choice(("silence", "noise", "noise", "modulated", "tone", "melody", "clicks", "babble", "reversed", "hum"))
+        kind = kind or rng.choice(NO_SPEECH)
         if kind == "silence":
             wave = np.zeros(length)
         elif kind == "noise":

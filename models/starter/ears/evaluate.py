@@ -1,12 +1,14 @@
-"""Measures ears on fresh sentences: `python evaluate.py DIR [--count N]`.
+"""Measures ears on held-out sentences: `python evaluate.py DIR [--count N]`.
 
-Voices are the held-out variants (and for English a held-out base); sentences are drawn with another seed. CER for
-Chinese, WER for English, as total edit distance over total length.
+Sentences: those of `heldout.py` (none of them in training), with unseen names and values, and everyday ones by
+another hand. Voices are the held-out variants (and for English a held-out base). CER for Chinese, WER for English, as
+total edit distance over total length.
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
 import random
 from pathlib import Path
 
@@ -16,11 +18,11 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from augment import Augmenter, coloured
+from augment import NO_SPEECH, Augmenter, coloured
 from features import fbank, lfr, read_cmvn
-from grammar.expand import sentence
+from guard import everyday, lines
 from model import SenseVoice
-from speak import Espeak, clip, flite, HELD_OUT_FLITE
+from speak import EN_BASES, HELD_OUT_FLITE, HELD_OUT_VARIANTS, Espeak, clip, flite
 
 
 class Ears:
@@ -57,42 +59,69 @@ def distance(a: list[str], b: list[str]) -> int:
     return row[-1]
 
 
+def rate(ears: Ears, pairs: list[tuple[np.ndarray, str]], lang: str) -> str:
+    """Error rate over clips and their texts: characters of Chinese, words of English."""
+    units = (lambda t: list(t.replace(" ", ""))) if lang == "zh" else str.split
+    errors = total = 0
+    for wave, text in pairs:
+        want = units(text.lower())
+        errors, total = errors + distance(units(ears.hear(np.clip(wave, -1, 1))), want), total + len(want)
+    return f"{100 * errors / total:.1f} % of {total} in {len(pairs)} sentences"
+
+
+def speak_all(espeak: Espeak, texts: list[str], lang: str, rng: random.Random) -> list[np.ndarray]:
+    """The sentences in held-out voices, with a little silence around."""
+    quiet = np.zeros(3200, np.float32)
+    return [np.concatenate([quiet, clip(espeak, t, lang, rng, held_out=True).astype(np.float32) / 32768, quiet]) for t in texts]
+
+
+def speech(ears: Ears, augment: Augmenter, lang: str, count: int) -> list[np.ndarray]:
+    """All figures of a language; gives its clean clips."""
+    espeak, rng = Espeak(), random.Random(987)
+    pink = coloured(16000 * 20, 1.0, augment.gen)
+    noisy = lambda waves: [augment.disturb(w, augment.cut(pink, len(w)), 15) for w in waves]
+    show = lambda name, waves, texts: print(f"{lang} {name}: {rate(ears, list(zip(waves, texts)), lang)}", flush=True)
+    texts = lines(f"heldout_{lang}.txt")[:count]
+    clean = speak_all(espeak, texts, lang, rng)
+    augment.clips = [(c * 32768).astype(np.int16) for c in clean[:60]]
+    show("held-out clean", clean, texts)
+    show("held-out pink 15 dB", noisy(clean), texts)
+    show("held-out babble 15 dB", [augment.disturb(w, augment.babble(len(w), 3), 15) for w in clean], texts)
+    show("held-out reverberation", [np.convolve(w, augment.rooms[0])[: len(w)] for w in clean], texts)
+    if lang == "en":
+        show("held-out flite rms (other flite voices were trained on)", [flite(t, HELD_OUT_FLITE).astype(np.float32) / 32768 for t in texts], texts)
+        bases = [espeak.speak(t, f"{rng.choice(EN_BASES)}+{rng.choice(HELD_OUT_VARIANTS)}", rng.randint(110, 225), rng.randint(25, 75), rng.randint(30, 70)) for t in texts]
+        show("held-out clean, trained bases with held-out variants", [b.astype(np.float32) / 32768 for b in bases], texts)
+    strange = lines(f"unseen_{lang}.txt")[:count]
+    show("unseen names and values", speak_all(espeak, strange, lang, rng), strange)
+    another = everyday(lang)
+    spoken = speak_all(espeak, another, lang, rng)
+    show("another hand clean", spoken, another)
+    show("another hand pink 15 dB", noisy(spoken), another)
+    return clean
+
+
+def no_speech(ears: Ears, augment: Augmenter, count: int) -> None:
+    """How often sounds that are no speech give text, by kind."""
+    heard = collections.Counter()
+    kinds = sorted(set(NO_SPEECH))
+    for number in range(count):
+        heard[kinds[number % len(kinds)]] += bool(ears.hear(augment.no_speech(kinds[number % len(kinds)])))
+    print(f"no speech: text in {100 * sum(heard.values()) / count:.1f} % of {count} clips", dict(heard))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=500)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    ears, espeak, rng = Ears(args.folder), Espeak(), random.Random(987)
-    augment = Augmenter(99)
-    pink = coloured(16000 * 20, 1.0, augment.gen)
-    conditions = ("clean", "pink 15 dB", "babble 15 dB", "reverberation", "flite rms")
+    ears, augment = Ears(args.folder), Augmenter(99)
+    clips: list[np.ndarray] = []
     for lang in ("zh", "en"):
-        units = list if lang == "zh" else str.split
-        errors, total = dict.fromkeys(conditions, 0), dict.fromkeys(conditions, 0)
-        for _ in range(args.count):
-            text = sentence(lang, rng)
-            pcm = clip(espeak, text, lang, rng, held_out=True).astype(np.float32) / 32768
-            augment.clips = (augment.clips + [(pcm * 32768).astype(np.int16)])[-60:]
-            want = units(text.lower().replace(" ", "") if lang == "zh" else text.lower())
-            quiet = np.concatenate([np.zeros(3200, np.float32), pcm, np.zeros(3200, np.float32)])
-            variants = {
-                "clean": quiet,
-                "pink 15 dB": augment.disturb(quiet, augment.cut(pink, len(quiet)), 15),
-                "babble 15 dB": augment.disturb(quiet, augment.babble(len(quiet), 3) , 15),
-                "reverberation": np.convolve(quiet, augment.rooms[0])[: len(quiet)],
-            }
-            if lang == "en":
-                variants["flite rms"] = flite(text, HELD_OUT_FLITE).astype(np.float32) / 32768
-            for name, wave in variants.items():
-                got = ears.hear(np.clip(wave, -1, 1))
-                errors[name] += distance(units(got.replace(" ", "") if lang == "zh" else got), want)
-                total[name] += len(want)
-        for name in conditions:
-            if total[name]:
-                print(f"{lang} {name}: {100 * errors[name] / total[name]:.1f} % of {total[name]}")
-    speech = sum(bool(ears.hear(augment.no_speech())) for _ in range(args.count))
-    print(f"no speech: text in {100 * speech / args.count:.1f} % of {args.count} clips")
+        clips += speech(ears, augment, lang, args.count)[:60]
+    augment.clips = [(c * 32768).astype(np.int16) for c in clips]
+    no_speech(ears, augment, 540)
 
 
 if __name__ == "__main__":

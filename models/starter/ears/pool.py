@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from grammar.expand import sentence
+from grammar.free_en import free as free_en
+from grammar.free_zh import free as free_zh
 from speak import Espeak, clip
 from vocab import chinese_words, english_words, hanzi
 
@@ -24,18 +26,22 @@ def salad(lang: str, rng: random.Random, words: list[str], chars: list[str]) -> 
     return "".join(rng.choice(words[: rng.choice((1500, 9000))]) for _ in range(rng.randint(1, 4)))
 
 
+def free(lang: str, rng: random.Random) -> str:
+    """A free sentence: common words in everyday shapes."""
+    return free_en(rng) if lang == "en" else free_zh(rng)
+
+
 def text_of(lang: str, rng: random.Random, lists: dict) -> str:
-    """A grammar sentence, two of them, or a salad."""
+    """A grammar sentence, a free one, two of them, or a salad."""
     roll = rng.random()
-    if roll < 0.22:
+    if roll < 0.12:
         return salad(lang, rng, *lists[lang])
-    if roll < 0.27:
+    if roll < 0.42:
+        return free(lang, rng)
+    if roll < 0.50:
+        # Two in one breath, or foreign words around: the grammar must not be all that is ever heard.
         joint = "" if lang == "zh" else " "
-        return sentence(lang, rng) + joint + sentence(lang, rng)
-    if roll < 0.40:
-        # A sentence with foreign words in it: the grammar must not be all that is ever heard.
-        joint = "" if lang == "zh" else " "
-        parts = [sentence(lang, rng), salad(lang, rng, *lists[lang])]
+        parts = [sentence(lang, rng), rng.choice((sentence, free))(lang, rng) if rng.random() < 0.6 else salad(lang, rng, *lists[lang])]
         rng.shuffle(parts)
         return joint.join(parts)
     return sentence(lang, rng)
@@ -45,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--clips", type=int, default=80000)
-    parser.add_argument("--english", type=float, default=0.58, help="share of English clips")
+    parser.add_argument("--english", type=float, default=0.7, help="share of English clips")
     parser.add_argument("--seed", type=int, default=11)
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from scipy.signal import resample_poly
 RATE, VOLUME, PITCH, RANGE = 1, 2, 3, 4
 HELD_OUT_VARIANTS = ("f4", "m5", "Annie", "Denis")
 VARIANTS = ("", "f1", "f2", "f3", "f5", "m1", "m2", "m3", "m4", "m6", "m7", "m8", "klatt", "klatt2", "klatt3", "Andrea", "Alicia", "Alex", "anika", "Caleb", "edward", "grandma", "grandpa", "iven", "john", "linda", "max", "michael", "norbert", "quincy", "rob", "robert", "sandro", "shelby", "steph", "travis", "victor", "zac", "belinda", "benjamin", "aunty", "boris", "david", "ed", "gene", "jacky", "Lee", "Marco", "Mike", "Nguyen", "pablo", "paul", "pedro", "RicishayMax", "Storm", "Tweaky", "UniRobot")
-EN_BASES = ("en-us", "en-us", "en-us", "en", "en-gb-x-rp", "en-gb-x-gbclan", "en-029")
+EN_BASES = ("en-us", "en-us", "en", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-us-nyc", "en-029")
 HELD_OUT_EN_BASE = "en-gb-scotland"
 FLITE = ("slt", "awb", "kal16")
 HELD_OUT_FLITE = "rms"

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from augment import Augmenter
 from features import fbank, lfr, read_cmvn, write_cmvn
+from guard import Guard
 from model import LANGUAGES, TEXTNORM, SenseVoice
 from vocab import Vocabulary, build
 
@@ -28,7 +29,7 @@ class Clips:
     """All clips that the pool has made so far."""
 
     def __init__(self, folder: Path, limit: int) -> None:
-        self.folder, self.limit, self.seen = folder, limit, set()
+        self.folder, self.limit, self.seen, self.guard = folder, limit, set(), Guard()
         self.pcm: list[np.ndarray] = []
         self.texts: list[tuple[str, str]] = []
 
@@ -39,8 +40,11 @@ class Clips:
                 continue
             self.seen.add(path.name)
             shard = np.load(path)
-            self.pcm += np.split(shard["pcm"], shard["ends"][:-1])
-            self.texts += list(zip(shard["texts"].tolist(), shard["langs"].tolist()))
+            pairs = zip(np.split(shard["pcm"], shard["ends"][:-1]), shard["texts"].tolist(), shard["langs"].tolist())
+            for pcm, text, lang in pairs:
+                if self.guard.allowed(text, lang):
+                    self.pcm.append(pcm)
+                    self.texts.append((text, lang))
 
 
 class Batches:
@@ -156,18 +160,20 @@ def main() -> None:
     aux_head = nn.Linear(CONF["output_size"], vocab.aux_size).to(args.device)
     if args.init:
         model.load_state_dict({k: v.float() for k, v in load_file(args.init / "model.safetensors").items()})
+    # On a CPU without bfloat16 instructions the half precision is many times slower than float32.
+    half = args.device != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
     params = [*model.parameters(), *aux_head.parameters()]
-    optimizer = torch.optim.AdamW(params, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(params, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     batches = Batches(clips, vocab, cmvn, args.seed)
     start, step, saved, shown, seen, loss_sum = time.time(), 0, time.time(), time.time(), 0, 0.0
     while (share := (time.time() - start) / (args.minutes * 60)) < 1:
-        strength = 0.6 if args.init else float(np.clip((share - 0.15) / 0.15, 0, 1))
+        strength = min(0.8, 0.4 + share) if args.init else float(np.clip((share - 0.15) / 0.15, 0, 1))
         for feats, lengths, texts, auxes, tags, language, textnorm in batches.batch(args.batch, strength):
-            rate = args.lr * min(1, (step + 1) / 300) * (0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * min(share, 1))))
+            rate = args.lr * min(1, (step + 1) / (100 if args.init else 300)) * (0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * min(share, 1))))
             for group in optimizer.param_groups:
                 group["lr"] = rate
             move = lambda t: t.to(args.device)
-            with torch.autocast(args.device.split(":")[0], dtype=torch.bfloat16):
+            with torch.autocast(args.device.split(":")[0], dtype=torch.bfloat16, enabled=half):
                 logits, middle = model(move(feats), move(lengths), move(language), move(textnorm))
                 aux_logits = aux_head(middle)
             text_loss = ctc(logits[:, 4:], lengths, texts)

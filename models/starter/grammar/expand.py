@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 
-from . import lexicon, sentences_en, sentences_zh
+from . import lexicon, more_en, more_zh, sentences_en, sentences_zh
 
 CHOICE = re.compile(r"\(([^()]*)\)")
 SLOT = re.compile(r"\{(\w+)\}")
@@ -20,15 +20,30 @@ def fill(template: str, lang: str, rng: random.Random) -> str:
     return " ".join(text.split())
 
 
+def joined(*tables: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Tables of templates as one."""
+    out: dict[str, list[str]] = {}
+    for table in tables:
+        for topic, templates in table.items():
+            out.setdefault(topic, []).extend(templates)
+    return out
+
+
+ALL = {"zh": joined(sentences_zh.TOPICS, more_zh.TOPICS), "en": joined(sentences_en.TOPICS, more_en.TOPICS)}
+
+
 def topics(lang: str) -> dict[str, list[str]]:
     """All templates of a language by topic."""
-    return sentences_zh.TOPICS if lang == "zh" else sentences_en.TOPICS
+    return ALL[lang]
+
+
+WEIGHTS = {lang: [min(len(templates), 40) ** 0.5 for templates in table.values()] for lang, table in ALL.items()}
 
 
 def sentence(lang: str, rng: random.Random) -> str:
     """A random sentence: topics evenly, templates evenly within a topic, with a little talk around."""
     table = topics(lang)
-    topic = rng.choice(list(table))
+    topic = rng.choices(list(table), WEIGHTS[lang])[0]
     text = fill(rng.choice(table[topic]), lang, rng)
     if topic in ("commands", "greeting") or rng.random() < 0.75:
         return text

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+from . import more_values as more
+
 SURNAMES = list("王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文")
 GIVEN = list("明华强丽敏静伟芳娜秀英杰涛磊军洋勇艳娟刚平辉玲桂兰霞红梅燕鹏飞宇浩然欣怡梦琪佳子轩雨涵思雅诺晨阳博文俊凯乐天心悦安宁小雪冰晓东南北海波云山林森柏松竹青蓝紫丹彤玉珍珠瑞祥福生春夏秋冬月星辰光亮远志成立国庆建新民")
 NICK = ["小明", "小红", "小李", "阿明", "阿华", "小雨", "小雪", "小龙", "小虎", "大伟", "小芳", "丽丽", "娜娜", "豆豆", "乐乐", "天天", "圆圆", "阿杰", "小军", "小美", "小杰", "阿强"]
@@ -87,7 +89,9 @@ def value(kind: str, lang: str, rng: random.Random) -> str:
     i = 0 if zh else 1
     pairs = {"color": COLORS, "animal": ANIMALS, "music": MUSIC, "relative": RELATIVES, "thing": THINGS, "place": PLACES, "day": DAYS}
     if kind in pairs:
-        return rng.choice(pairs[kind])[i]
+        return rng.choice(pairs[kind] + more.PAIRS.get(kind, []))[i]
+    if kind == "name" and not zh and rng.random() < 0.4:
+        return rng.choice(more.EN_NAMES)
     if kind == "name":
         return zh_name(rng) if zh else en_name(rng)
     if kind == "age":
@@ -105,6 +109,9 @@ def value(kind: str, lang: str, rng: random.Random) -> str:
     if kind == "minutes":
         n = rng.choice((1, 2, 3, 5, 10, 15, 20, 30, 45, 60))
         return zh_number(n) + "分钟" if zh else en_number(n) + (" minute" if n == 1 else " minutes")
+    extra = more.value(kind, lang, rng)
+    if extra:
+        return extra
     lists = {
         "food": (FOODS_ZH, FOODS_EN), "hobby": (HOBBIES_ZH, HOBBIES_EN), "city": (CITIES_ZH, CITIES_EN),
         "job": (JOBS_ZH, JOBS_EN), "pet": (PET_NAMES_ZH, PET_NAMES_EN), "event": (EVENTS_ZH, EVENTS_EN),

@@ -1,17 +1,18 @@
 //! A companion on the starter models in a simulated room, and somebody who speaks to it.
 
+pub(crate) mod process;
+
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::Receiver;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use companion_audio::{Resampler, SimulatedRoom, playback};
 use companion_tts::{EspeakVoice, Synthesizer, Utterance, VoiceFile};
 use companion_types::{
-    CAPTURE_RATE, Cancel, Emotion, Language, SampleRate, SamplingParams, Sentence, SentenceSeq,
-    TurnId, TurnReport,
+    CAPTURE_RATE, Cancel, Emotion, Language, SampleRate, Sentence, SentenceSeq, TurnId, TurnReport,
 };
-use companiond::{App, AppSettings, PacedRoom, TurnEvent, listen_to};
+use companiond::{App, PacedRoom, Settings, TurnEvent, listen_to};
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::{Mutex, MutexGuard};
 
 pub(crate) const RATE: SampleRate = SampleRate(48_000);
 
@@ -25,21 +26,13 @@ fn espeak() -> PathBuf {
     exe.ancestors().nth(2).unwrap().join("companion-espeak")
 }
 
-pub(crate) fn settings(state: &Path) -> AppSettings {
-    AppSettings {
-        ears: root().join("models/companion-ears-starter"),
-        brain: root().join("models/companion-brain-starter"),
-        voices: root().join("static/voices"),
-        voice: "default".into(),
-        espeak: espeak(),
-        store: state.join("store"),
-        context_budget_tokens: 3000,
-        sampling: SamplingParams {
-            temperature: 0.0,
-            max_new_tokens: 96,
-            ..SamplingParams::default()
-        },
-    }
+pub(crate) fn settings(state: &Path) -> Settings {
+    let mut settings = Settings::default();
+    settings.paths.state = state.to_owned();
+    settings.paths.data = root().join("static");
+    settings.paths.models = vec![root().join("models")];
+    settings.paths.espeak = espeak();
+    settings
 }
 
 /// Speech of a person: the starter voice, calm, with half a second of silence around it.
@@ -68,7 +61,7 @@ pub(crate) fn speech(text: &str) -> Vec<f32> {
 }
 
 /// Turns run in real time, so they run one after another.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+pub(crate) static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// A running companion and its events.
 pub(crate) struct Companion {
@@ -80,9 +73,9 @@ pub(crate) struct Companion {
 
 impl Companion {
     pub(crate) fn start(state: &Path) -> Self {
-        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = ONE_AT_A_TIME.blocking_lock();
         let (sound, tap) = playback(RATE);
-        let app = App::start(&settings(state), sound).unwrap();
+        let app = App::start(settings(state), sound, None, Box::new(|| ())).unwrap();
         let events = app.conversation().watch();
         Self { app, events, room: Some(SimulatedRoom::new(tap, RATE)), _alone: alone }
     }
@@ -97,10 +90,12 @@ impl Companion {
         let room = paced.into_inner();
         let played = room.played().to_vec();
         self.room = Some(room);
-        let ended = self.events.try_iter().filter_map(|event| match event {
-            TurnEvent::Ended(report) => Some(*report),
-            _ => None,
-        });
-        (ended.collect(), played)
+        let mut ended = Vec::new();
+        while let Ok(event) = self.events.try_recv() {
+            if let TurnEvent::Ended(report) = event {
+                ended.push(*report);
+            }
+        }
+        (ended, played)
     }
 }

@@ -93,7 +93,7 @@ pub(super) fn level_bar(dbfs: f64) -> String {
     )]
     let eighths = (part * (BAR * 8) as f64) as usize;
     let mut bar = "█".repeat(eighths / 8);
-    if eighths % 8 > 0 {
+    if !eighths.is_multiple_of(8) {
         bar.push(EIGHTHS[eighths % 8 - 1]);
     }
     crate::output::pad(&bar, BAR)
@@ -202,7 +202,8 @@ mod tests {
                 c => {
                     // The second cell of a wide character holds a NUL.
                     for cell in std::iter::once(c).chain((1..c.width().unwrap()).map(|_| '\0')) {
-                        rows[row].resize(rows[row].len().max(column + 1), ' ');
+                        let wide = rows[row].len().max(column + 1);
+                        rows[row].resize(wide, ' ');
                         rows[row][column] = cell;
                         column += 1;
                     }

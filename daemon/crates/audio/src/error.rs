@@ -24,16 +24,31 @@ pub enum AudioError {
         /// Why not.
         reason: String,
     },
-    /// The file could not be read or written.
-    #[error("WAV: {0}")]
+    /// No such name of a PipeWire node.
+    #[error("{name:?} cannot be the name of a PipeWire node")]
+    NodeName {
+        /// The name as it was given.
+        name: String,
+    },
+    /// The PipeWire library did not start.
+    #[error("the PipeWire library does not start: {0}")]
+    Pipewire(String),
+    /// The echo canceller refused a frame.
+    #[error("echo canceller: {0}")]
+    Echo(String),
+    /// A file or descriptor could not be read or written.
+    #[error("audio in or out: {0}")]
     Io(#[from] std::io::Error),
 }
 
 impl Kind for AudioError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Wav(_) | Self::TooLong { .. } | Self::Rate { .. } => ErrorKind::InvalidArgument,
-            Self::Io(_) => ErrorKind::Unavailable,
+            Self::Wav(_) | Self::TooLong { .. } | Self::Rate { .. } | Self::NodeName { .. } => {
+                ErrorKind::InvalidArgument
+            }
+            Self::Echo(_) => ErrorKind::Internal,
+            Self::Io(_) | Self::Pipewire(_) => ErrorKind::Unavailable,
         }
     }
 }

@@ -25,6 +25,9 @@ struct Shared {
     discard_before: AtomicU64,
     held: AtomicBool,
     underruns: AtomicU64,
+    /// Index behind the last sample of a reply that has ended: running dry there is no underrun.
+    ended_at: AtomicU64,
+    /// Replies begun and flushed so far.
     room: Condvar,
 }
 
@@ -77,6 +80,7 @@ pub fn playback(rate: SampleRate) -> (Playback, PlaybackTap) {
         discard_before: AtomicU64::new(0),
         held: AtomicBool::new(false),
         underruns: AtomicU64::new(0),
+        ended_at: AtomicU64::new(u64::MAX),
         room: Condvar::new(),
     });
     let writer = Writer { ring: producer, written: 0, turn: None, start: 0, ended: false };
@@ -144,6 +148,7 @@ impl Playback {
         let mut writer = self.writer();
         if writer.turn == Some(turn) {
             writer.ended = true;
+            self.shared.ended_at.store(writer.written, Ordering::Release);
         }
     }
 
@@ -163,6 +168,19 @@ impl Playback {
         played
     }
 
+    /// Whether it is held.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.shared.held.load(Ordering::Acquire)
+    }
+
+    /// Whether sound of `turn` waits to be played.
+    #[must_use]
+    pub fn is_waiting(&self, turn: TurnId) -> bool {
+        let writer = self.writer();
+        writer.turn == Some(turn) && self.shared.read.load(Ordering::Acquire) < writer.written
+    }
+
     fn played_of(&self, writer: &Writer) -> u64 {
         let read = self.shared.read.load(Ordering::Acquire);
         read.min(writer.written).saturating_sub(writer.start)
@@ -172,6 +190,13 @@ impl Playback {
     #[must_use]
     pub fn played(&self) -> u64 {
         self.played_of(&self.writer())
+    }
+
+    /// Samples of `turn` that were played; 0 while another one may sound.
+    #[must_use]
+    pub fn played_by(&self, turn: TurnId) -> u64 {
+        let writer = self.writer();
+        if writer.turn == Some(turn) { self.played_of(&writer) } else { 0 }
     }
 
     /// Whether `turn` was ended and everything of it was played.
@@ -227,7 +252,7 @@ impl PlaybackTap {
             }
         }
         let before = shared.read.swap(read, Ordering::AcqRel);
-        if starved && before != read {
+        if starved && before != read && read != shared.ended_at.load(Ordering::Acquire) {
             shared.underruns.fetch_add(1, Ordering::Relaxed);
         }
         shared.room.notify_all();
@@ -290,6 +315,31 @@ mod tests {
         assert!(new.iter().all(|s| *s <= 0.25));
         assert!(playback.is_drained(TurnId(2)));
         assert_eq!(playback.played(), 300);
+    }
+
+    #[test]
+    fn running_dry_is_an_underrun_in_the_middle_of_a_reply_and_not_at_its_end() {
+        let (playback, mut tap) = playback(RATE);
+        playback.begin(TurnId(1));
+        assert_eq!(playback.push(TurnId(1), &[0.5; 100]), 100);
+        pull(&mut tap, 300);
+        assert_eq!(playback.underruns(), 1);
+        assert_eq!(playback.push(TurnId(1), &[0.5; 100]), 100);
+        playback.end(TurnId(1));
+        pull(&mut tap, 300);
+        pull(&mut tap, 300);
+        assert_eq!(playback.underruns(), 1);
+    }
+
+    #[test]
+    fn a_turn_that_has_not_begun_has_played_nothing() {
+        let (playback, mut tap) = playback(RATE);
+        playback.begin(TurnId(1));
+        assert_eq!(playback.push(TurnId(1), &[0.5; 500]), 500);
+        pull(&mut tap, 400);
+        assert_eq!((playback.played_by(TurnId(1)), playback.played_by(TurnId(2))), (400, 0));
+        playback.begin(TurnId(2));
+        assert_eq!(playback.played_by(TurnId(2)), 0);
     }
 
     proptest! {

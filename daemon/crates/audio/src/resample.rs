@@ -32,6 +32,16 @@ impl Resampler {
     /// # Errors
     /// When a rate is 0 or the two cannot be converted.
     pub fn new(from: SampleRate, to: SampleRate) -> Result<Self, AudioError> {
+        Self::with_chunk(from, to, CHUNK)
+    }
+
+    /// From one rate to another, `chunk` input samples at a time: a short one answers sooner, a long
+    /// one filters more steeply. Rates without a large common divisor (22.05 kHz to 16 kHz) need longer
+    /// ones and get them: [`Self::lag`] tells.
+    ///
+    /// # Errors
+    /// When a rate is 0 or the two cannot be converted.
+    pub fn with_chunk(from: SampleRate, to: SampleRate, chunk: usize) -> Result<Self, AudioError> {
         let rate = |reason: String| AudioError::Rate { from: from.0, to: to.0, reason };
         if from.0 == 0 || to.0 == 0 {
             return Err(rate("a rate of 0".to_owned()));
@@ -40,12 +50,19 @@ impl Resampler {
         let inner = if from == to {
             None
         } else {
-            let fft = Fft::new(input, output, CHUNK, 1, FixedSync::Input);
+            let fft = Fft::new(input, output, chunk.max(1), 1, FixedSync::Input);
             Some(fft.map_err(|e| rate(e.to_string()))?)
         };
         let delay = inner.as_ref().map_or(0, rubato::Resampler::output_delay);
         let ratio = f64::from(to.0) / f64::from(from.0);
         Ok(Self { inner, held: Vec::new(), delay, ratio, taken: 0, given: 0 })
+    }
+
+    /// By how many samples of output it lags at most: one pass and the filter's delay. 0 when there is
+    /// nothing to convert.
+    #[must_use]
+    pub fn lag(&self) -> usize {
+        self.inner.as_ref().map_or(0, |r| r.output_frames_max() + r.output_delay())
     }
 
     /// Takes samples, gives those that are ready.

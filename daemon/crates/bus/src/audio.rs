@@ -56,9 +56,16 @@ impl<S: AudioService> Audio<S> {
     }
 
     /// Destroys the microphone's node, or makes it again.
-    async fn mute(&self, on: bool, options: Dict) -> Result<()> {
+    async fn mute(
+        &self,
+        #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
+        on: bool,
+        options: Dict,
+    ) -> Result<()> {
         let _ = options;
-        self.0.mute(on).await
+        self.0.mute(on).await?;
+        let _ = self.mic_muted_changed(&emitter).await;
+        Ok(())
     }
 
     /// The daemon's nodes.

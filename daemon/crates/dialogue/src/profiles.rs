@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Sampling of each profile.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct GenerationProfiles {
     /// Short and soon.
     pub fast: SamplingParams,

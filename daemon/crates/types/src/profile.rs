@@ -6,7 +6,7 @@ use crate::Language;
 
 /// How tokens are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct SamplingParams {
     /// At most this many new tokens.
     pub max_new_tokens: u32,

@@ -109,6 +109,12 @@ impl CausalLm {
         Arc::clone(&self.tokenizer)
     }
 
+    /// Tokens of prompt and reply together at most.
+    #[must_use]
+    pub fn max_context(&self) -> usize {
+        self.max_context
+    }
+
     /// Ids of a conversation.
     ///
     /// # Errors
@@ -252,7 +258,7 @@ fn host(logits: &Tensor) -> Result<Vec<f32>, EngineError> {
 }
 
 /// The only `.gguf` of a directory that has no safetensors.
-fn gguf_in(directory: &Path) -> Option<std::path::PathBuf> {
+pub(super) fn gguf_in(directory: &Path) -> Option<std::path::PathBuf> {
     let plain = ["model.safetensors", "model.safetensors.index.json"];
     if plain.iter().any(|name| directory.join(name).is_file()) {
         return None;
@@ -267,7 +273,7 @@ fn gguf_in(directory: &Path) -> Option<std::path::PathBuf> {
     found.into_iter().next()
 }
 
-fn architecture(directory: &Path) -> Result<String, EngineError> {
+pub(super) fn architecture(directory: &Path) -> Result<String, EngineError> {
     let file = directory.join("config.json");
     if !file.is_file() && gguf_in(directory).is_some() {
         let gguf = crate::weights::GgufFile::open(&gguf_in(directory).unwrap_or_default())?;
@@ -285,6 +291,16 @@ fn architecture(directory: &Path) -> Result<String, EngineError> {
     }
     let kind = json.get("model_type").and_then(serde_json::Value::as_str);
     kind.map(str::to_owned).ok_or_else(|| malformed("model_type is missing".to_owned()))
+}
+
+/// Whether the release says that its tokens are not drawn at random (`do_sample: false`).
+#[must_use]
+pub fn is_greedy(directory: &Path) -> bool {
+    read_small(&directory.join("generation_config.json"))
+        .ok()
+        .and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok())
+        .and_then(|json| json.get("do_sample")?.as_bool())
+        == Some(false)
 }
 
 fn end_tokens(directory: &Path, tokenizer: &TextTokenizer) -> Result<Vec<u32>, EngineError> {

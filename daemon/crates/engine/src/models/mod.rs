@@ -1,6 +1,9 @@
 //! Models, one architecture per module.
 
 pub mod causal_lm;
+mod describe;
 pub mod qwen2;
 pub mod sanm;
 pub mod sensevoice;
+
+pub use describe::{ModelDescription, ModelKind, describe};

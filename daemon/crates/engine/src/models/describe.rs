@@ -1,0 +1,66 @@
+//! What a directory holds, told from its description files without loading a weight.
+
+use std::path::Path;
+
+use super::causal_lm;
+use crate::weights::read_small;
+
+/// What a model is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ModelKind {
+    /// A causal language model.
+    CausalLm,
+    /// A speech recogniser.
+    SpeechRecognizer,
+}
+
+/// A model directory at a glance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelDescription {
+    /// What it is for.
+    pub kind: ModelKind,
+    /// Architecture, such as `qwen2` or `sensevoice`.
+    pub architecture: String,
+    /// Why it cannot be loaded as it lies there; `None` when it looks loadable.
+    pub problem: Option<String>,
+}
+
+/// Architectures of language models that are built.
+const BUILT: [&str; 1] = ["qwen2"];
+
+/// Describes a directory; `None` when it holds no model.
+#[must_use]
+pub fn describe(directory: &Path) -> Option<ModelDescription> {
+    if let Some(found) = funasr(directory) {
+        return Some(found);
+    }
+    if !directory.join("config.json").is_file() && causal_lm::gguf_in(directory).is_none() {
+        return None;
+    }
+    let kind = ModelKind::CausalLm;
+    match causal_lm::architecture(directory) {
+        Ok(architecture) => {
+            let known = BUILT.contains(&architecture.as_str());
+            let problem = (!known).then(|| format!("{architecture} is not built"));
+            Some(ModelDescription { kind, architecture, problem })
+        }
+        Err(error) => {
+            let problem = Some(error.to_string());
+            Some(ModelDescription { kind, architecture: "unknown".to_owned(), problem })
+        }
+    }
+}
+
+/// FunASR's layout: `config.yaml` names the encoder.
+fn funasr(directory: &Path) -> Option<ModelDescription> {
+    let text = read_small(&directory.join("config.yaml")).ok()?;
+    let config: serde_yaml_ng::Value = serde_yaml_ng::from_slice(&text).ok()?;
+    let encoder = config.get("encoder")?.as_str()?;
+    let kind = ModelKind::SpeechRecognizer;
+    if encoder == "SenseVoiceEncoderSmall" {
+        let architecture = "sensevoice".to_owned();
+        return Some(ModelDescription { kind, architecture, problem: None });
+    }
+    let problem = Some(format!("{encoder} is not built"));
+    Some(ModelDescription { kind, architecture: encoder.to_lowercase(), problem })
+}

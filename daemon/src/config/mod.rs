@@ -1,0 +1,14 @@
+//! Configuration: what was written (`layers`), what is true (`settings`). Later code sees only
+//! [`Settings`].
+
+mod error;
+mod layers;
+mod settings;
+
+pub use error::ConfigError;
+pub use layers::{ConfigSources, load};
+pub use settings::{
+    AsrSettings, AudioBackend, AudioSettings, BusChoice, BusSettings, DialogueSettings,
+    EmotionSettings, HealthSettings, MemoryRoomSettings, ModelSettings, PathSettings,
+    ProfileSettings, Settings, TtsSettings,
+};

@@ -1,0 +1,151 @@
+//! Memory as the rest of the daemon asks for it: calls on the `memory` thread.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use companion_memory::{HashEmbedder, Memory, MemoryError, MemorySettings, NewMemory, Words};
+use companion_store::{OpenReport, Store, Tree};
+use companion_types::{MemoryHit, MemoryId, MemoryNote, MemoryOrigin, TurnId, TurnReport, UndoId};
+
+use crate::error::DaemonError;
+use crate::turn::Remembering;
+use crate::worker::Worker;
+
+/// A client waits no longer than this for memory.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Name of the setting that holds the profile in use.
+const PROFILE: &[u8] = b"profile";
+
+/// The memory stage.
+#[derive(Debug, Clone)]
+pub struct Recollection(pub(crate) Arc<Worker<Remembering>>);
+
+/// What was found when it was opened.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) recollection: Recollection,
+    pub(crate) report: OpenReport,
+    /// The first turn that was not used yet.
+    pub(crate) first_turn: TurnId,
+    /// Key of the profile in use.
+    pub(crate) profile: Option<String>,
+}
+
+fn open(
+    folder: &Path,
+    words: &Arc<Words>,
+    settings: MemorySettings,
+) -> Result<(Remembering, OpenReport), DaemonError> {
+    let (store, report) = Store::open(folder)?;
+    let memory = Memory::open(&store, Box::new(HashEmbedder), Arc::clone(words), settings)?;
+    Ok(((store, memory), report))
+}
+
+impl Recollection {
+    /// Opens the store and starts the stage.
+    pub(crate) fn start(folder: PathBuf, settings: MemorySettings) -> Result<Opened, DaemonError> {
+        let words = Arc::new(Words::default());
+        let ((store, memory), report) = open(&folder, &words, settings)?;
+        let turns = store.all::<TurnReport>(Tree::Reports)?;
+        let first_turn = TurnId(turns.last().map_or(1, |(_, r)| r.turn.0 + 1));
+        let profile = store.get::<String>(Tree::Settings, PROFILE)?;
+        let again = move || match open(&folder, &words, settings) {
+            Ok((remembering, _)) => Some(remembering),
+            Err(error) => {
+                tracing::error!(%error, "memory cannot be opened again");
+                None
+            }
+        };
+        let worker = Worker::start("memory", (store, memory), Box::new(again))?;
+        Ok(Opened { recollection: Self(Arc::new(worker)), report, first_turn, profile })
+    }
+
+    /// Keeps a note.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn remember(&self, text: &str, core: bool) -> Result<MemoryId, DaemonError> {
+        let text = text.to_owned();
+        let now_s = jiff::Timestamp::now().as_second();
+        let new = NewMemory { text, origin: MemoryOrigin::Note, turn: None, now_s, core };
+        Ok(self.0.call_within(PATIENCE, move |(store, memory)| memory.add(store, new))??)
+    }
+
+    /// All memories, newest first.
+    ///
+    /// # Errors
+    /// When the stage does not answer.
+    pub fn memories(&self) -> Result<Vec<MemoryNote>, DaemonError> {
+        self.0.call_within(PATIENCE, |(_, memory)| memory.list())
+    }
+
+    /// One memory.
+    ///
+    /// # Errors
+    /// When there is none of this id.
+    pub fn get(&self, id: MemoryId) -> Result<MemoryNote, DaemonError> {
+        let found = self.0.call_within(PATIENCE, move |(_, memory)| memory.get(id).cloned())?;
+        found.ok_or_else(|| DaemonError::NotFound(format!("there is no memory {id}")))
+    }
+
+    /// The nearest memories.
+    ///
+    /// # Errors
+    /// When the embedder fails.
+    pub fn recall(&self, query: &str, count: usize) -> Result<Vec<MemoryHit>, DaemonError> {
+        let query = query.to_owned();
+        let found = self.0.call_within(PATIENCE, move |(_, memory)| {
+            let start = std::time::Instant::now();
+            memory.recall(&query, count, Duration::from_secs(5), &|| start.elapsed())
+        })?;
+        Ok(found?.hits)
+    }
+
+    /// Forgets; gives the id to undo it with.
+    ///
+    /// # Errors
+    /// When one of them does not exist.
+    pub fn forget(&self, ids: Vec<MemoryId>) -> Result<UndoId, DaemonError> {
+        Ok(self.0.call_within(PATIENCE, move |(store, memory)| memory.forget(store, &ids))??)
+    }
+
+    /// Brings back what was forgotten.
+    ///
+    /// # Errors
+    /// When there is nothing to undo.
+    pub fn undo(&self, undo: UndoId) -> Result<Vec<MemoryId>, DaemonError> {
+        Ok(self.0.call_within(PATIENCE, move |(store, memory)| memory.undo(store, undo))??)
+    }
+
+    /// The memories that a turn's answer rested on, with their texts.
+    ///
+    /// # Errors
+    /// When the turn is unknown or the store fails.
+    pub fn explain(&self, turn: TurnId) -> Result<Vec<(MemoryId, String)>, DaemonError> {
+        let found =
+            self.0.call_within(PATIENCE, move |(store, memory)| -> Result<_, MemoryError> {
+                let report: Option<TurnReport> = store.get(Tree::Reports, &turn.0.to_be_bytes())?;
+                let text =
+                    |id: MemoryId| memory.get(id).map(|n| n.text.clone()).unwrap_or_default();
+                Ok(report.map(|r| r.memories.into_iter().map(|id| (id, text(id))).collect()))
+            })??;
+        found.ok_or_else(|| DaemonError::NotFound(format!("there is no report of turn {turn}")))
+    }
+
+    /// How many memories there are, and bytes on disk.
+    ///
+    /// # Errors
+    /// When the stage does not answer.
+    pub fn size(&self) -> Result<(usize, u64), DaemonError> {
+        self.0.call_within(PATIENCE, |(store, memory)| (memory.count(), store.bytes()))
+    }
+
+    /// Keeps which profile is in use.
+    pub(crate) fn keep_profile(&self, key: &str) -> Result<(), DaemonError> {
+        let key = key.to_owned();
+        let put =
+            move |remembering: &mut Remembering| remembering.0.put(Tree::Settings, PROFILE, &key);
+        Ok(self.0.call_within(PATIENCE, put)??)
+    }
+}

@@ -1,0 +1,261 @@
+//! The sound of one reply: text through the tag parser and the segmenter to clauses (`reply` thread), clauses
+//! through the voice to the playback queue (`tts` thread).
+
+use std::ops::ControlFlow;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use companion_audio::{Playback, Resampler};
+use companion_emotion::TagParser;
+use companion_tts::{Segmenter, Synthesizer, Utterance};
+use companion_turn::Stamp;
+use companion_types::{
+    Cancel, Emotion, Language, ReplyDelta, Sentence, SentenceSeq, TurnId, Viseme, WordTime,
+};
+use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, bounded};
+
+use super::{Gate, Input, ReplyJob, ReplyNews, ReplyStage};
+use crate::worker::Heartbeat;
+
+/// Clauses that may wait for the voice.
+const SENTENCES_AHEAD: usize = 2;
+/// A waiting stage looks this often whether it is still wanted.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Where the text of a reply goes: through the tag parser and the segmenter to the voice.
+pub(super) struct Speech<'a> {
+    stage: &'a ReplyStage,
+    job: &'a ReplyJob,
+    parser: TagParser,
+    segmenter: Segmenter,
+    voice: Option<&'a Speaking>,
+    emotion: Option<Emotion>,
+    said: String,
+    next: u32,
+}
+
+impl<'a> Speech<'a> {
+    pub(super) fn new(
+        stage: &'a ReplyStage,
+        job: &'a ReplyJob,
+        voice: Option<&'a Speaking>,
+    ) -> Self {
+        let parser = TagParser::new(Arc::clone(&stage.emotions), stage.settings.emotion.clone());
+        Self {
+            stage,
+            job,
+            parser,
+            segmenter: Segmenter::default(),
+            voice,
+            emotion: None,
+            said: String::new(),
+            next: 0,
+        }
+    }
+
+    /// Text of the model, with tags in it.
+    pub(super) fn text(&mut self, text: &str) {
+        let deltas = self.parser.push(text);
+        self.deltas(deltas);
+    }
+
+    /// A text whose emotion is known.
+    pub(super) fn whole(&mut self, emotion: &Emotion, text: &str) {
+        let text = text.to_owned();
+        self.deltas(vec![ReplyDelta { emotion: emotion.clone(), text }]);
+    }
+
+    fn deltas(&mut self, deltas: Vec<ReplyDelta>) {
+        for delta in deltas {
+            if self.emotion.as_ref().is_some_and(|e| *e != delta.emotion) {
+                // A clause is spoken in one emotion.
+                let rest = self.segmenter.finish();
+                self.clauses(rest);
+            }
+            self.emotion = Some(delta.emotion);
+            self.said.push_str(&delta.text);
+            let clauses = self.segmenter.push(&delta.text);
+            self.clauses(clauses);
+        }
+    }
+
+    fn clauses(&mut self, texts: impl IntoIterator<Item = String>) {
+        for text in texts {
+            let seq = SentenceSeq(self.next);
+            if self.next == 0 {
+                self.stage
+                    .tell(self.job.turn, ReplyNews::Stamp(Stamp::FirstSentence, Instant::now()));
+            }
+            self.next += 1;
+            let emotion = self.emotion.clone().unwrap_or(Emotion::CALM);
+            let news = ReplyNews::Clause { seq, emotion: emotion.clone(), text: text.clone() };
+            self.stage.tell(self.job.turn, news);
+            let sentence = Sentence { turn: self.job.turn, seq, emotion, text, last: false };
+            if let Some(voice) = self.voice
+                && !voice.say(self.stage, self.job, sentence)
+            {
+                self.voice = None;
+            }
+        }
+    }
+
+    /// Nothing was said yet.
+    pub(super) fn is_silent(&self) -> bool {
+        self.said.is_empty()
+    }
+
+    /// Nothing more comes; gives what was said, and its emotion.
+    pub(super) fn finish(mut self) -> (String, Emotion) {
+        let rest = self.parser.finish();
+        self.deltas(rest);
+        let last = self.segmenter.finish();
+        self.clauses(last);
+        if let Some(voice) = self.voice {
+            voice.close();
+        }
+        let emotion = self.emotion.unwrap_or_else(|| self.stage.settings.emotion.clone());
+        (self.said, emotion)
+    }
+}
+
+/// The `reply` thread's end of a voice at work on one reply.
+pub(super) struct Speaking {
+    // Taken when the last clause is said; never held over a wait.
+    clauses: Mutex<Option<Sender<Sentence>>>,
+    done: Receiver<()>,
+    restarts: u32,
+}
+
+impl Speaking {
+    /// Starts the voice: clauses in, sound to the playback. `None` when the stage takes no job.
+    pub(super) fn start(stage: &ReplyStage, job: &ReplyJob, language: Language) -> Option<Self> {
+        let (clauses, inbox) = bounded::<Sentence>(SENTENCES_AHEAD);
+        let (finished, done) = bounded(1);
+        let restarts = stage.tts.restarts();
+        let speaker = Speaker {
+            turn: job.turn,
+            gate: job.gate.clone(),
+            cancel: job.cancel.clone(),
+            playback: stage.playback.clone(),
+            news: stage.news.clone(),
+            beat: stage.tts.heartbeat(),
+            language,
+        };
+        let sent = stage.tts.send(move |voice| {
+            speaker.speak_all(voice.as_mut(), &inbox);
+            let _ = finished.send(());
+        });
+        sent.ok().map(|()| Self { clauses: Mutex::new(Some(clauses)), done, restarts })
+    }
+
+    fn lost(&self, stage: &ReplyStage) -> bool {
+        stage.tts.restarts() != self.restarts || !stage.tts.is_alive()
+    }
+
+    /// Hands a clause over; false when nobody speaks it any more.
+    fn say(&self, stage: &ReplyStage, job: &ReplyJob, mut sentence: Sentence) -> bool {
+        let clauses = self.clauses.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(clauses) = clauses else { return false };
+        loop {
+            stage.beat.beat();
+            match clauses.send_timeout(sentence, LOOK) {
+                Ok(()) => return true,
+                Err(SendTimeoutError::Timeout(back)) => {
+                    if job.cancel.is_cancelled() || self.lost(stage) {
+                        return false;
+                    }
+                    sentence = back;
+                }
+                Err(SendTimeoutError::Disconnected(_)) => return false,
+            }
+        }
+    }
+
+    fn close(&self) {
+        drop(self.clauses.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Waits until everything is queued, the reply is cancelled, or the voice was started again.
+    pub(super) fn wait(&self, stage: &ReplyStage, job: &ReplyJob) {
+        self.close();
+        loop {
+            stage.beat.beat();
+            match self.done.recv_timeout(LOOK) {
+                Err(RecvTimeoutError::Timeout)
+                    if !job.cancel.is_cancelled() && !self.lost(stage) => {}
+                _ => return,
+            }
+        }
+    }
+}
+
+/// The voice's side of one reply; runs on the `tts` thread.
+struct Speaker {
+    turn: TurnId,
+    gate: Gate,
+    cancel: Cancel,
+    playback: Playback,
+    news: SyncSender<Input>,
+    beat: Heartbeat,
+    language: Language,
+}
+
+impl Speaker {
+    fn speak_all(&self, voice: &mut dyn Synthesizer, inbox: &Receiver<Sentence>) {
+        loop {
+            self.beat.beat();
+            let sentence = match inbox.recv_timeout(LOOK) {
+                Ok(sentence) => sentence,
+                Err(RecvTimeoutError::Timeout) if !self.cancel.is_cancelled() => continue,
+                Err(_) => return,
+            };
+            if self.cancel.is_cancelled() {
+                return;
+            }
+            let utterance = Utterance { sentence, language: self.language };
+            if let Err(error) = self.speak(voice, &utterance) {
+                tracing::warn!(%error, "a clause was not spoken");
+            }
+        }
+    }
+
+    fn speak(
+        &self,
+        voice: &mut dyn Synthesizer,
+        utterance: &Utterance,
+    ) -> Result<(), companion_tts::SynthesizerError> {
+        let (from, to) = (voice.rate(), self.playback.rate());
+        let failed = |e: companion_audio::AudioError| companion_tts::SynthesizerError {
+            message: e.to_string(),
+            kind: companion_types::Kind::kind(&e),
+        };
+        let mut resampler = Resampler::new(from, to).map_err(failed)?;
+        let scale = |at: u64| at * u64::from(to.0) / u64::from(from.0.max(1));
+        voice.speak(utterance, &self.cancel, &mut |chunk| {
+            self.beat.beat();
+            let mut pcm = resampler.push(&chunk.pcm).unwrap_or_default();
+            if chunk.last {
+                pcm.extend(resampler.finish().unwrap_or_default());
+            }
+            let words = chunk.words.iter().map(|w| WordTime {
+                text_end: w.text_end,
+                start: scale(w.start),
+                end: scale(w.end),
+            });
+            let visemes = chunk.visemes.iter().map(|v| Viseme { at: scale(v.at), ..*v }).collect();
+            // The ledger must know a sample before it can be played.
+            let news = ReplyNews::Queued {
+                seq: chunk.seq,
+                samples: pcm.len() as u64,
+                words: words.collect(),
+                visemes,
+                last: chunk.last,
+            };
+            let _ = self.news.send(Input::Reply(self.turn, news));
+            let sounding = self.gate.wait(&self.cancel)
+                && self.playback.push_all(self.turn, &pcm, &self.cancel);
+            if sounding { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })
+    }
+}
