@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use self::editor::{Action, Editor};
 use self::screen::{Raw, Screen, columns};
-use super::Context;
+use super::{Context, Gone};
 use crate::events::{Event, EventStream};
 use crate::exit::{Failure, Outcome};
 use crate::messages::{Message, word};
@@ -32,7 +32,7 @@ const BOLD: Option<u8> = Some(1);
 const DIM: Option<u8> = Some(2);
 
 pub(crate) async fn run(context: &Context, output: &mut Output, quiet: bool) -> Outcome {
-    let session = context.session("node").await?;
+    let (session, mut gone) = context.session("node").await?;
     let stream = session.open_events(Vec::new(), Dict::new()).await?;
     let events = EventStream::new(stream.into())?;
     let typed_echoes = std::io::stdin().is_terminal();
@@ -48,7 +48,7 @@ pub(crate) async fn run(context: &Context, output: &mut Output, quiet: bool) -> 
         replying: None,
         stopped_at: None,
     };
-    let done = chat.converse(events).await;
+    let done = chat.converse(events, &mut gone).await;
     let close = chat.screen.close();
     chat.output.piece(&close)?;
     drop(raw);
@@ -74,7 +74,7 @@ struct Chat<'a> {
 }
 
 impl Chat<'_> {
-    async fn converse(&mut self, mut events: EventStream) -> Outcome {
+    async fn converse(&mut self, mut events: EventStream, gone: &mut Gone) -> Outcome {
         let mut keys = stdin();
         let mut breaks = signal(SignalKind::interrupt())?;
         let mut editor = Editor::default();
@@ -103,9 +103,10 @@ impl Chat<'_> {
                         return Ok(());
                     }
                 }
+                left = gone.wait() => return Err(left),
                 event = events.next() => {
-                    let gone = || Failure::new("Unavailable", "companiond closed the session: see its log");
-                    self.happened(&event?.ok_or_else(gone)?)?;
+                    let closed = || Failure::new("Unavailable", "companiond closed the session: see its log");
+                    self.happened(&event?.ok_or_else(closed)?)?;
                 }
                 read = read(&mut keys, &mut buffer), if !input_over && lines.len() < 64 => {
                     let read = read?;
