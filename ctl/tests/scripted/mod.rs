@@ -128,8 +128,7 @@ impl Scripted {
         let path = names::request_path(sender, &token);
         self.serve(&path, Request(Handle(self.clone()))).await;
         let emitter = SignalEmitter::new(self.connection(), path.as_str())?;
-        let emitter =
-            emitter.set_destination(sender.to_owned().try_into().map_err(zbus::Error::from)?);
+        let emitter = emitter.set_destination(sender.to_owned().try_into()?);
         match end {
             None => {}
             Some(Ok(result)) => Request::<Handle>::response(&emitter, 0, result).await?,
