@@ -50,7 +50,7 @@ async fn a_recording_is_heard_and_its_reply_is_written() {
     );
     assert_eq!(turn["earlier"], json!([]));
     assert_eq!(turn["audio"]["seconds"], 0.2);
-    assert_eq!(samples(&reply), (RATE, (0..4410).collect()));
+    assert_eq!(samples(&reply), (RATE, (1..=4410).collect()));
     let calls = daemon.calls();
     assert!(calls.contains(&"open_session fd".to_owned()), "{calls:?}");
     // 44.1 kHz stereo arrives as 16 kHz mono, whole.

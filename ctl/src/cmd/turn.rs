@@ -78,9 +78,10 @@ pub(crate) async fn run(context: &Context, output: &mut Output, args: &TurnArgs)
         return Err(no_speech(&args.wav));
     }
     closed?;
-    let sound = wav::samples(&recorder.bytes);
+    let played = wav::samples(&recorder.bytes);
+    let sound = wav::trimmed(&played);
     if let Some(path) = &args.out {
-        wav::write(path, &sound, rate)?;
+        wav::write(path, sound, rate)?;
     }
     report(output, watch, &Sound { file: args.out.as_deref(), samples: sound.len(), rate })
 }

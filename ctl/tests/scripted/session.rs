@@ -77,7 +77,10 @@ async fn hear(mut microphone: UnixStream, daemon: Scripted, ends: Arc<Mutex<Ends
         "emotion": "calm", "event": "speech", "confidence": 0.9 }),
     );
     ends.event(&json!({ "kind": "state", "state": "speaking" }));
-    let pcm: Vec<u8> = (0..4410i16).flat_map(i16::to_le_bytes).collect();
+    // The speaker runs in real time: silence, the reply, silence.
+    let quiet = [0; 1000];
+    let pcm: Vec<u8> =
+        quiet.into_iter().chain(1..=4410i16).chain(quiet).flat_map(i16::to_le_bytes).collect();
     if let Some(mut speaker) = ends.speaker.as_ref() {
         speaker.write_all(&pcm).unwrap();
     }
@@ -110,7 +113,7 @@ impl SessionService for OneSession {
             return Ok(turn);
         }
         ends.event(&json!({ "kind": "emotion", "turn": turn, "emotion": "happy" }));
-        for token in ["你叫", "小明。", "\u{1b}[31m很高兴！"] {
+        for token in ["[开", "心] 你叫", "小明。", "\u{1b}[31m很高兴！"] {
             ends.event(&json!({ "kind": "token", "turn": turn, "text": token }));
         }
         ends.event(&turn_event(turn, &text));

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use self::editor::{Action, Editor};
 use self::screen::{Raw, Screen, columns};
+use self::tags::Tags;
 use super::{Context, Gone};
 use crate::events::{Event, EventStream};
 use crate::exit::{Failure, Outcome};
@@ -22,6 +23,7 @@ use crate::output::{Output, clean, one_line};
 
 mod editor;
 mod screen;
+mod tags;
 
 /// A second Ctrl-C within this time quits.
 const TWICE: Duration = Duration::from_secs(2);
@@ -46,6 +48,7 @@ pub(crate) async fn run(context: &Context, output: &mut Output, quiet: bool) -> 
         typed: VecDeque::new(),
         waiting: BTreeSet::new(),
         replying: None,
+        tags: Tags::default(),
         stopped_at: None,
     };
     let done = chat.converse(events, &mut gone).await;
@@ -70,6 +73,7 @@ struct Chat<'a> {
     waiting: BTreeSet<u64>,
     /// The turn whose reply is being shown.
     replying: Option<u64>,
+    tags: Tags,
     stopped_at: Option<Instant>,
 }
 
@@ -81,6 +85,8 @@ impl Chat<'_> {
         let mut lines: VecDeque<String> = VecDeque::new();
         let mut input_over = false;
         if self.screen.live {
+            let state = self.session.state().await?;
+            self.screen.prompt.state = word(self.output.lang, &state).to_owned();
             let help = format!("{}\n", self.output.text(Message::ChatHelp));
             self.show(&help, DIM)?;
         }
@@ -214,15 +220,20 @@ impl Chat<'_> {
     fn token(&mut self, event: &Event) -> Outcome {
         if self.replying != Some(event.turn()) {
             self.replying = Some(event.turn());
+            self.tags = Tags::default();
             self.speaker(Message::Companion)?;
         }
-        self.show(&clean(event.text("text")), None)
+        let text = self.tags.text(&clean(event.text("text")));
+        if text.is_empty() { Ok(()) } else { self.show(&text, None) }
     }
 
     fn over(&mut self, event: &Event) -> Outcome {
         let turn = event.turn_result();
         self.typed.retain(|line| *line != turn.transcript);
-        if self.replying != Some(turn.turn) && !turn.text.is_empty() {
+        if self.replying == Some(turn.turn) {
+            let rest = self.tags.rest();
+            self.show(&rest, None)?;
+        } else if !turn.text.is_empty() {
             // A reply that was not made of tokens, such as one by a rule.
             self.speaker(Message::Companion)?;
             self.show(&clean(&turn.text), None)?;
