@@ -214,38 +214,52 @@ impl Message {
 
 /// The name of a state, an outcome or an emotion; one that is not known stays as it is.
 pub(crate) fn word(lang: Lang, key: &str) -> &str {
-    const WORDS: [(&str, &str); 26] = [
-        ("booting", "启动中"),
-        ("idle", "空闲"),
-        ("listening", "在听"),
-        ("thinking", "在想"),
-        ("speaking", "在说"),
-        ("heard", "听完"),
-        ("interrupted", "被打断"),
-        ("cancelled", "已取消"),
-        ("failed", "失败"),
-        ("happy", "开心"),
-        ("angry", "生气"),
-        ("sad", "伤心"),
-        ("surprised", "惊讶"),
-        ("coquettish", "撒娇"),
-        ("calm", "平静"),
-        ("on-disk", "在磁盘上"),
-        ("loading", "加载中"),
-        ("loaded", "已加载"),
-        ("model", "模型"),
-        ("rule", "规则"),
-        ("checked", "核对过"),
-        ("apology", "致歉"),
-        ("open", "已打开"),
-        ("muted", "已静音"),
-        ("closed", "已关闭"),
-        ("ok", "正常"),
-    ];
     match lang {
         Lang::En => key,
         Lang::Zh => WORDS.iter().find(|(en, _)| *en == key).map_or(key, |(_, zh)| zh),
     }
+}
+
+/// Names of states, outcomes and emotions.
+const WORDS: [(&str, &str); 30] = [
+    ("booting", "启动中"),
+    ("idle", "空闲"),
+    ("listening", "在听"),
+    ("thinking", "在想"),
+    ("speaking", "在说"),
+    ("heard", "听完"),
+    ("interrupted", "被打断"),
+    ("cancelled", "已取消"),
+    ("failed", "失败"),
+    ("happy", "开心"),
+    ("angry", "生气"),
+    ("sad", "伤心"),
+    ("surprised", "惊讶"),
+    ("coquettish", "撒娇"),
+    ("calm", "平静"),
+    ("neutral", "中性"),
+    ("fearful", "害怕"),
+    ("disgusted", "厌恶"),
+    ("unknown", "未知"),
+    ("on-disk", "在磁盘上"),
+    ("loading", "加载中"),
+    ("loaded", "已加载"),
+    ("model", "模型"),
+    ("rule", "规则"),
+    ("checked", "核对过"),
+    ("apology", "致歉"),
+    ("open", "已打开"),
+    ("muted", "已静音"),
+    ("closed", "已关闭"),
+    ("ok", "正常"),
+];
+
+/// Keys of the companion's own emotions, as `WORDS` names them.
+const EMOTIONS: [&str; 6] = ["happy", "angry", "sad", "surprised", "coquettish", "calm"];
+
+/// Whether this is one of the companion's own emotions, in either language.
+pub(crate) fn is_emotion(name: &str) -> bool {
+    EMOTIONS.iter().any(|key| *key == name || word(Lang::Zh, key) == name)
 }
 
 #[cfg(test)]

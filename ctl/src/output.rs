@@ -90,8 +90,8 @@ impl Output {
 
     /// A value by its label; the label is in the language of messages.
     pub(crate) fn field(&mut self, label: Message, value: impl AsRef<str>) -> io::Result<()> {
-        let label = self.paint(Paint::Dim, &pad(self.text(label), 16));
-        self.line(format!("{label}{}", value.as_ref()))
+        let label = self.paint(Paint::Dim, &pad(self.text(label), 15));
+        self.line(format!("{label} {}", value.as_ref()))
     }
 
     /// Rows in columns; the last column is not padded.
@@ -154,12 +154,11 @@ pub(crate) fn size(bytes: u64) -> String {
         unit += 1;
         scale *= 1024;
     }
-    let tenths = bytes / (scale / 10).max(1);
     if unit == 0 {
-        format!("{bytes} B")
-    } else {
-        format!("{}.{} {}", bytes / scale, (tenths % 10).min(9), UNITS[unit])
+        return format!("{bytes} B");
     }
+    let tenths = (u128::from(bytes) * 10 + u128::from(scale / 2)) / u128::from(scale);
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
 /// A time span as people write it.
@@ -196,7 +195,7 @@ mod tests {
 
     #[test]
     fn sizes_and_spans_are_short() {
-        assert_eq!([size(12), size(1536), size(15_000_000_000)], ["12 B", "1.5 KiB", "13.9 GiB"]);
+        assert_eq!([size(12), size(1536), size(15_000_000_000)], ["12 B", "1.5 KiB", "14.0 GiB"]);
         assert_eq!(
             [span(9), span(65), span(3700), span(90_000)],
             ["9 s", "1 min 5 s", "1 h 1 min", "1 d 1 h"]

@@ -35,18 +35,18 @@ pub(crate) fn draw(latency_ms: &HashMap<String, f64>, lang: Lang) -> Vec<String>
         let cell = (part * AXIS as f64).round() as usize;
         cell
     };
-    let mut before: f64 = 0.0;
+    let mut earlier: Vec<f64> = Vec::new();
     let mut lines = Vec::new();
     for (key, label) in STEPS {
         let Some(&at) = latency_ms.get(key).filter(|ms| ms.is_finite()) else { continue };
-        // A step that was done early, while the person still spoke, has its mark where it ended.
-        let from = cell(before.min(at));
-        let from = if key == "total" { 0 } else { from.min(AXIS - 1) };
+        // What is thought ahead of the endpoint follows what was done before it, not the endpoint.
+        let before = earlier.iter().copied().filter(|ms| *ms <= at).fold(0.0, f64::max);
+        let from = if key == "total" { 0 } else { cell(before).min(AXIS - 1) };
         let to = cell(at).max(from + 1).min(AXIS);
         let bar = format!("{}{}", " ".repeat(from), "█".repeat(to - from));
         let label = pad(lang.text(label), 16);
         lines.push(format!("{label}{} {at:>8.1} ms", pad(&bar, AXIS)));
-        before = before.max(at);
+        earlier.push(at);
     }
     lines
 }
@@ -98,8 +98,10 @@ mod tests {
 
     #[test]
     fn a_step_done_early_keeps_its_own_time() {
-        let early = HashMap::from([("endpoint".into(), 100.0), ("recall".into(), 20.0)]);
-        assert!(draw(&early, Lang::En)[1].ends_with("20.0 ms"));
+        let early = [("endpoint", 100.0), ("recall", 20.0), ("first_token", 40.0)];
+        let lines = draw(&early.map(|(key, ms)| (key.to_owned(), ms)).into(), Lang::En);
+        assert!(lines[1].ends_with("20.0 ms"));
+        assert!(lines[2].contains(&format!("{}{} ", " ".repeat(8), "█".repeat(8))), "{}", lines[2]);
         assert!(draw(&HashMap::new(), Lang::En).is_empty());
     }
 

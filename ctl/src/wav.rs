@@ -85,6 +85,13 @@ pub(crate) fn samples(bytes: &[u8]) -> Vec<i16> {
     bytes.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect()
 }
 
+/// Without the silence before the first sound and after the last, in which nobody spoke.
+pub(crate) fn trimmed(pcm: &[i16]) -> &[i16] {
+    let first = pcm.iter().position(|s| *s != 0).unwrap_or(pcm.len());
+    let last = pcm.iter().rposition(|s| *s != 0).map_or(first, |n| n + 1);
+    &pcm[first..last]
+}
+
 /// A mono WAV file as bytes.
 pub(crate) fn encode(pcm: &[i16], rate: u32) -> Outcome<Vec<u8>> {
     let failed = |e: hound::Error| Failure::new("Internal", format!("writing WAV: {e}"));
@@ -154,6 +161,12 @@ mod tests {
         let pcm: Vec<i16> = (0..1600).map(|n| (n % 100) * 300).collect();
         let read = decode(encode(&pcm, MIC_HZ).unwrap().as_slice()).unwrap();
         assert!(pcm.iter().zip(&read).all(|(a, b)| (a - b).abs() <= 1));
+    }
+
+    #[test]
+    fn silence_around_speech_is_left_out() {
+        assert_eq!(trimmed(&[0, 0, 5, 0, -1, 0]), [5, 0, -1]);
+        assert!(trimmed(&[0, 0]).is_empty() && trimmed(&[]).is_empty());
     }
 
     #[test]

@@ -5,10 +5,12 @@ use companion_bus::manager::ManagerProxy;
 use companion_bus::session::SessionProxy;
 use companion_bus::types::put;
 use companion_bus::{Dict, Result};
+use futures_util::StreamExt as _;
+use zbus::proxy::OwnerChangedStream;
 use zbus::{Connection, OwnedObjectPath};
 
 use crate::cli::Command;
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
 use crate::messages::Message;
 use crate::output::Output;
 use crate::progress::Progress;
@@ -40,12 +42,14 @@ impl Context {
     }
 
     /// Opens a session; `audio` is `node` or `fd`. It ends when the connection does.
-    pub(crate) async fn session(&self, audio: &str) -> Outcome<SessionProxy<'static>> {
+    pub(crate) async fn session(&self, audio: &str) -> Outcome<(SessionProxy<'static>, Gone)> {
         let mut options = Dict::new();
         put(&mut options, "audio", audio);
         put(&mut options, "app_id", "companionctl");
         let path = self.manager().await?.open_session(options).await?;
-        Ok(SessionProxy::builder(&self.connection).path(path).build().await?)
+        let session = SessionProxy::builder(&self.connection).path(path).build().await?;
+        let gone = Gone(session.inner().receive_owner_changed().await?);
+        Ok((session, gone))
     }
 
     /// Waits for long work, with a progress bar.
@@ -61,6 +65,16 @@ impl Context {
     {
         let bar = Progress::new(output, output.text(what));
         Ok(client::finish(&self.connection, options, call, |part| bar.set(part)).await?)
+    }
+}
+
+/// Tells when the daemon leaves the bus, even if its descriptors stay open.
+pub(crate) struct Gone(OwnerChangedStream<'static>);
+
+impl Gone {
+    pub(crate) async fn wait(&mut self) -> Failure {
+        while let Some(Some(_)) = self.0.next().await {}
+        Failure::new("Unavailable", "companiond left the bus: see its log")
     }
 }
 

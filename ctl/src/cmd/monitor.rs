@@ -20,17 +20,18 @@ pub(crate) async fn run(
     turns: Option<u32>,
 ) -> Outcome {
     let mut left = turns;
-    let session = context.session("node").await?;
-    let stream = session.open_events(Vec::new(), Dict::new()).await?;
-    let mut events = EventStream::new(stream.into())?;
     let rule = MatchRule::builder().msg_type(MessageType::Signal).sender(BUS_NAME).build()?;
     let mut signals = MessageStream::for_match_rule(rule, &context.connection, None).await?;
+    let (session, mut gone) = context.session("node").await?;
+    let stream = session.open_events(Vec::new(), Dict::new()).await?;
+    let mut events = EventStream::new(stream.into())?;
     let wanted = |kind: &str| kinds.is_empty() || kinds.iter().any(|k| k == kind);
     let stop = interrupted();
     tokio::pin!(stop);
     loop {
         tokio::select! {
             () = &mut stop => return Ok(()),
+            left = gone.wait() => return Err(left),
             event = events.next() => {
                 let Some(event) = event? else {
                     return Err(Failure::new("Unavailable", "companiond closed the stream of events"));

@@ -35,7 +35,7 @@ const DEFAULT_HZ: u32 = 24_000;
 
 pub(crate) async fn run(context: &Context, output: &mut Output, args: &TurnArgs) -> Outcome {
     let pcm = wav::read(&args.wav)?;
-    let session = context.session("fd").await?;
+    let (session, mut gone) = context.session("fd").await?;
     let kinds = ["state", "partial", "transcript", "turn"].map(ToOwned::to_owned).to_vec();
     let stream = session.open_events(kinds, Dict::new()).await?;
     let mut events = EventStream::new(stream.into())?;
@@ -64,6 +64,7 @@ pub(crate) async fn run(context: &Context, output: &mut Output, args: &TurnArgs)
                     "companiond closed the session before the turn was over: see its log",
                 )),
             },
+            left = gone.wait() => return Err(left),
             filled = recorder.fill(), if !recorder.over => filled?,
             () = sleep_until(deadline.unwrap_or_else(far)), if deadline.is_some() => break,
         }
@@ -77,9 +78,10 @@ pub(crate) async fn run(context: &Context, output: &mut Output, args: &TurnArgs)
         return Err(no_speech(&args.wav));
     }
     closed?;
-    let sound = wav::samples(&recorder.bytes);
+    let played = wav::samples(&recorder.bytes);
+    let sound = wav::trimmed(&played);
     if let Some(path) = &args.out {
-        wav::write(path, &sound, rate)?;
+        wav::write(path, sound, rate)?;
     }
     report(output, watch, &Sound { file: args.out.as_deref(), samples: sound.len(), rate })
 }

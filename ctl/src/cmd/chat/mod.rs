@@ -14,7 +14,8 @@ use tokio::time::{Instant, timeout};
 
 use self::editor::{Action, Editor};
 use self::screen::{Raw, Screen, columns};
-use super::Context;
+use self::tags::Tags;
+use super::{Context, Gone};
 use crate::events::{Event, EventStream};
 use crate::exit::{Failure, Outcome};
 use crate::messages::{Message, word};
@@ -22,6 +23,7 @@ use crate::output::{Output, clean, one_line};
 
 mod editor;
 mod screen;
+mod tags;
 
 /// A second Ctrl-C within this time quits.
 const TWICE: Duration = Duration::from_secs(2);
@@ -32,7 +34,7 @@ const BOLD: Option<u8> = Some(1);
 const DIM: Option<u8> = Some(2);
 
 pub(crate) async fn run(context: &Context, output: &mut Output, quiet: bool) -> Outcome {
-    let session = context.session("node").await?;
+    let (session, mut gone) = context.session("node").await?;
     let stream = session.open_events(Vec::new(), Dict::new()).await?;
     let events = EventStream::new(stream.into())?;
     let typed_echoes = std::io::stdin().is_terminal();
@@ -46,9 +48,10 @@ pub(crate) async fn run(context: &Context, output: &mut Output, quiet: bool) -> 
         typed: VecDeque::new(),
         waiting: BTreeSet::new(),
         replying: None,
+        tags: Tags::default(),
         stopped_at: None,
     };
-    let done = chat.converse(events).await;
+    let done = chat.converse(events, &mut gone).await;
     let close = chat.screen.close();
     chat.output.piece(&close)?;
     drop(raw);
@@ -70,17 +73,20 @@ struct Chat<'a> {
     waiting: BTreeSet<u64>,
     /// The turn whose reply is being shown.
     replying: Option<u64>,
+    tags: Tags,
     stopped_at: Option<Instant>,
 }
 
 impl Chat<'_> {
-    async fn converse(&mut self, mut events: EventStream) -> Outcome {
+    async fn converse(&mut self, mut events: EventStream, gone: &mut Gone) -> Outcome {
         let mut keys = stdin();
         let mut breaks = signal(SignalKind::interrupt())?;
         let mut editor = Editor::default();
         let mut lines: VecDeque<String> = VecDeque::new();
         let mut input_over = false;
         if self.screen.live {
+            let state = self.session.state().await?;
+            self.screen.prompt.state = word(self.output.lang, &state).to_owned();
             let help = format!("{}\n", self.output.text(Message::ChatHelp));
             self.show(&help, DIM)?;
         }
@@ -103,9 +109,10 @@ impl Chat<'_> {
                         return Ok(());
                     }
                 }
+                left = gone.wait() => return Err(left),
                 event = events.next() => {
-                    let gone = || Failure::new("Unavailable", "companiond closed the session: see its log");
-                    self.happened(&event?.ok_or_else(gone)?)?;
+                    let closed = || Failure::new("Unavailable", "companiond closed the session: see its log");
+                    self.happened(&event?.ok_or_else(closed)?)?;
                 }
                 read = read(&mut keys, &mut buffer), if !input_over && lines.len() < 64 => {
                     let read = read?;
@@ -213,15 +220,20 @@ impl Chat<'_> {
     fn token(&mut self, event: &Event) -> Outcome {
         if self.replying != Some(event.turn()) {
             self.replying = Some(event.turn());
+            self.tags = Tags::default();
             self.speaker(Message::Companion)?;
         }
-        self.show(&clean(event.text("text")), None)
+        let text = self.tags.text(&clean(event.text("text")));
+        if text.is_empty() { Ok(()) } else { self.show(&text, None) }
     }
 
     fn over(&mut self, event: &Event) -> Outcome {
         let turn = event.turn_result();
         self.typed.retain(|line| *line != turn.transcript);
-        if self.replying != Some(turn.turn) && !turn.text.is_empty() {
+        if self.replying == Some(turn.turn) {
+            let rest = self.tags.rest();
+            self.show(&rest, None)?;
+        } else if !turn.text.is_empty() {
             // A reply that was not made of tokens, such as one by a rule.
             self.speaker(Message::Companion)?;
             self.show(&clean(&turn.text), None)?;

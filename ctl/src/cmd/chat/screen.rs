@@ -107,6 +107,8 @@ pub(super) struct Screen {
     pub(super) prompt: Prompt,
     /// Cells of the unfinished line of text.
     column: usize,
+    /// The line at the bottom as it was last drawn.
+    drawn: String,
 }
 
 impl Screen {
@@ -152,14 +154,20 @@ impl Screen {
             if self.column > 0 {
                 out.push('\n');
             }
-            out.push_str(&self.prompt.draw(width));
+            self.drawn = self.prompt.draw(width);
+            out.push_str(&self.drawn);
         }
         out
     }
 
     /// The line at the bottom again, when it changed.
-    pub(super) fn redraw(&self, width: usize) -> String {
-        if self.live { format!("{CLEAR}{}", self.prompt.draw(width)) } else { String::new() }
+    pub(super) fn redraw(&mut self, width: usize) -> String {
+        let line = if self.live { self.prompt.draw(width) } else { String::new() };
+        if line == self.drawn {
+            return String::new();
+        }
+        self.drawn = line;
+        format!("{CLEAR}{}", self.drawn)
     }
 
     /// Takes the line at the bottom away.
