@@ -194,3 +194,53 @@ impl Health {
         self.stop.store(true, Ordering::Release);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// A stage whose heart beats when it is told to.
+    struct Scripted(Mutex<(Heartbeat, u32)>);
+
+    impl Stage for Scripted {
+        fn name(&self) -> &'static str {
+            "scripted"
+        }
+
+        fn heartbeat(&self) -> Heartbeat {
+            self.0.lock().unwrap().0.clone()
+        }
+
+        fn restarts(&self) -> u32 {
+            self.0.lock().unwrap().1
+        }
+
+        fn is_alive(&self) -> bool {
+            true
+        }
+
+        fn restart(&self) -> bool {
+            let mut state = self.0.lock().unwrap();
+            *state = (Heartbeat::new(), state.1 + 1);
+            true
+        }
+    }
+
+    #[test]
+    fn the_look_that_finds_a_hung_stage_does_not_feed_and_starts_it_again() {
+        let stage = Arc::new(Scripted(Mutex::new((Heartbeat::new(), 0))));
+        let timeout = Duration::from_millis(200);
+        let stages = vec![Arc::clone(&stage) as Arc<dyn Stage>];
+        let health = Health::new(stages, Duration::from_millis(10), timeout);
+        assert!(health.look());
+        while stage.heartbeat().age() <= timeout {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(health.degraded(), ["scripted"]);
+        assert!(!health.look());
+        assert_eq!(stage.restarts(), 1);
+        assert!(health.look());
+    }
+}

@@ -44,14 +44,15 @@ fn a_hung_stage_stops_the_watchdog_until_it_works_again() {
         assert!(app.occupy(stage, until));
         let hung = || app.health().report().iter().any(|r| r.state == StageState::Hung);
         let starting = app.health().report().iter().find(|r| r.stage == stage).unwrap().restarts;
-        assert!(wait(hung) || starting > 0, "{stage} never hung");
         // Memory and the turn thread cannot be made anew beside the old ones: they must come back.
         if matches!(stage, "memory" | "turn") {
+            assert!(wait(hung), "{stage} never hung");
             let stood = count();
             std::thread::sleep(Duration::from_millis(300));
             assert_eq!(count(), stood, "fed while {stage} hangs");
             drop(release);
         } else {
+            // Started again in the very look that finds it hung, so that state is not to be seen here.
             let restarted = || {
                 let report = app.health().report();
                 report.iter().any(|r| r.stage == stage && r.restarts == starting + 1)
