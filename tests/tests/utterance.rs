@@ -57,18 +57,18 @@ fn somebody_who_breaks_in_is_heard_and_history_holds_only_what_was_heard() {
     assert!(played.len() > RATE.0 as usize);
 }
 
+/// What the small model feels and says depends on the hour in its prompt; how often it fits is measured by
+/// `models/starter/brain/evaluate.py`. Here: that it is asked, and that its tag was read.
 #[test]
-fn small_talk_is_the_models_and_has_an_emotion() {
+fn small_talk_is_the_models_and_its_tag_is_not_spoken() {
     let state = tempfile::tempdir().unwrap();
     let companion = Companion::start(state.path());
-    for (said, emotion) in
-        [("我今天很难过", "sad"), ("我考试通过了", "happy"), ("i am so angry", "angry")]
-    {
+    for said in ["我今天很难过", "我考试通过了", "i am so angry"] {
         let input = TurnInput::Written { text: said.into(), aloud: false };
         let report = companion.app.conversation().ask(input, Duration::from_secs(20)).unwrap();
         assert_eq!(report.answered_by, AnsweredBy::Model, "{report:?}");
-        assert_eq!(report.emotion.key(), emotion, "{report:?}");
-        assert!(!report.text.is_empty() && report.heard_text == report.text);
+        assert!(!report.text.is_empty() && !report.text.contains('['), "{report:?}");
+        assert_eq!(report.heard_text, report.text);
     }
 }
 

@@ -3,6 +3,7 @@
 //! on the sample clock. Knows samples, nothing else; starts no thread.
 
 mod echo;
+mod echo_presence;
 mod error;
 mod pipewire;
 mod playback;
