@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import random
 import time
 from pathlib import Path
@@ -16,38 +15,8 @@ from torch.nn import functional as F
 
 from dialogues import branches, scene
 from model import CONFIG, Qwen2, initialise
+from muon import Muon
 from tokenizer import build
-
-
-def muon(update: torch.Tensor) -> torch.Tensor:
-    """Orthogonalises an update by Newton-Schulz steps (Jordan et al. 2024, coefficients theirs)."""
-    x = update / (update.norm() + 1e-7)
-    turned = x.shape[0] > x.shape[1]
-    x = x.T if turned else x
-    for _ in range(5):
-        a = x @ x.T
-        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
-    return x.T if turned else x
-
-
-class Optimizer:
-    """Muon for matrices, AdamW for embeddings, biases and norms."""
-
-    def __init__(self, net: Qwen2) -> None:
-        self.matrices = [p for n, p in net.named_parameters() if p.dim() == 2 and "embed" not in n]
-        self.momenta = [torch.zeros_like(p) for p in self.matrices]
-        self.rest = torch.optim.AdamW([p for n, p in net.named_parameters() if p.dim() != 2 or "embed" in n], lr=1.0, betas=(0.9, 0.98), weight_decay=0.0)
-
-    @torch.no_grad()
-    def step(self, net: Qwen2, rate: float) -> None:
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        for p, m in zip(self.matrices, self.momenta):
-            m.mul_(0.95).add_(p.grad)
-            p.mul_(1 - 0.02 * rate).add_(muon(p.grad + 0.95 * m) * math.sqrt(max(1, p.shape[0] / p.shape[1])), alpha=-rate)
-        for group in self.rest.param_groups:
-            group["lr"] = rate * 0.25
-        self.rest.step()
-        net.zero_grad()
 
 
 class Rows:
@@ -138,7 +107,7 @@ def main() -> None:
     net.to(args.device)
     # On a CPU without bfloat16 instructions the half precision is many times slower than float32.
     half = args.device != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
-    optimizer, rows = Optimizer(net), Rows(tokenizer, args.seed)
+    optimizer, rows = Muon(net, 0.25), Rows(tokenizer, args.seed)
     start, step, shown, saved, tokens = time.time(), 0, time.time(), time.time(), 0
     while (share := (time.time() - start) / (args.minutes * 60)) < 1:
         copying = (share < 0.03 and not args.init) or rows.rng.random() < 0.05
@@ -150,7 +119,7 @@ def main() -> None:
         loss = F.cross_entropy(logits.float(), picked)
         loss.backward()
         warm = min(1, (step + 1) / (30 if args.init else 100))
-        optimizer.step(net, args.rate * warm * (0.02 + 0.98 * (1 - share)))
+        optimizer.step(args.rate * warm * (0.02 + 0.98 * (1 - share)))
         step, tokens = step + 1, tokens + ids.numel()
         if time.time() - shown > 30:
             right = (logits.argmax(-1) == picked).float().mean().item()
