@@ -19,7 +19,7 @@ const FRAME_TOKENS: usize = 5;
 
 /// Counts with the model's own tokenizer.
 #[derive(Debug, Clone)]
-pub(crate) struct LmCounter(Arc<TextTokenizer>);
+pub struct LmCounter(Arc<TextTokenizer>);
 
 impl TokenCounter for LmCounter {
     fn count(&self, text: &str) -> usize {
@@ -31,8 +31,9 @@ impl TokenCounter for LmCounter {
     }
 }
 
+/// A causal language model with its tokenizer and chat template.
 #[derive(Debug)]
-pub(crate) struct LmGenerator(CausalLm);
+pub struct LmGenerator(CausalLm);
 
 fn failed(error: &EngineError) -> GeneratorError {
     GeneratorError { message: error.to_string(), kind: kind_of(error) }
@@ -45,17 +46,25 @@ fn chat(messages: &[Message]) -> Vec<ChatMessage> {
 }
 
 impl LmGenerator {
-    pub(crate) fn load(directory: &Path, max_context: usize) -> Result<Self, EngineError> {
+    /// Loads a model directory and warms it up.
+    ///
+    /// # Errors
+    /// When a file is missing, damaged or of a kind that is not built.
+    pub fn load(directory: &Path, max_context: usize) -> Result<Self, EngineError> {
         let mut model = CausalLm::load(directory, &Device::Cpu, max_context)?;
         model.warm_up()?;
         Ok(Self(model))
     }
 
-    pub(crate) fn max_context(&self) -> usize {
+    /// Tokens of prompt and reply together at most.
+    #[must_use]
+    pub fn max_context(&self) -> usize {
         self.0.max_context()
     }
 
-    pub(crate) fn counter(&self) -> impl TokenCounter + use<> {
+    /// Counts with this model's tokenizer.
+    #[must_use]
+    pub fn counter(&self) -> LmCounter {
         LmCounter(self.0.tokenizer())
     }
 }

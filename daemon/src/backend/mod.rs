@@ -6,7 +6,7 @@ mod empty;
 mod sensevoice;
 mod vad;
 
-pub(crate) use causal_lm::LmGenerator;
+pub use causal_lm::{LmCounter, LmGenerator};
 pub(crate) use empty::{EmptyGenerator, EmptyRecognizer};
 pub(crate) use sensevoice::SenseVoiceRecognizer;
 pub use vad::EarshotDetector;

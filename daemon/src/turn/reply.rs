@@ -11,7 +11,7 @@ use companion_audio::Playback;
 use companion_dialogue::{
     Built, DialogueError, Generated, GenerationProfiles, Generator, GeneratorError, History,
     Ladder, LoopGuard, Moment, Prompt, PromptBuilder, PromptParts, RuleInput, Rules, Step,
-    TokenCounter, apology,
+    TokenCounter, apology, asks_about_the_person, correction,
 };
 use companion_memory::Memory;
 use companion_store::Store;
@@ -197,8 +197,21 @@ impl ReplyStage {
             mood: job.mood,
             input: text,
         };
-        match self.generate(job, &parts, speech) {
+        // A small model invents: what it says about the person is checked before it sounds.
+        let check = self.rules.is_some()
+            && self.llm_slot.load().greedy
+            && asks_about_the_person(text, language);
+        let made = self.generate(job, &parts, check, speech);
+        let held = speech.release();
+        match made {
             Some((built, tokens)) => {
+                if let Some((held, plain)) = held {
+                    if let Some(better) = correction(text, &plain, language, &core, &hits) {
+                        speech.whole(&better.emotion, &better.text);
+                        return (AnsweredBy::Checked, better.memories, Some(tokens));
+                    }
+                    speech.text(&held);
+                }
                 let used = best[..built.memories].iter().map(|h| h.note.id).collect();
                 (AnsweredBy::Model, used, Some(tokens))
             }
@@ -237,6 +250,7 @@ impl ReplyStage {
         &self,
         job: &ReplyJob,
         parts: &PromptParts<'_>,
+        check: bool,
         speech: &mut Speech<'_>,
     ) -> Option<(Built, Generated)> {
         let slot = self.llm_slot.load_full();
@@ -254,6 +268,9 @@ impl ReplyStage {
                 }
             };
             let prompt = Prompt { turn: job.turn, messages: built.messages.clone(), params };
+            if check {
+                speech.hold();
+            }
             match self.run(job, prompt, speech) {
                 Ok(generated) => return Some((built, generated)),
                 Err(error) if speech.is_silent() => {

@@ -32,6 +32,8 @@ pub(super) struct Speech<'a> {
     voice: Option<&'a Speaking>,
     emotion: Option<Emotion>,
     said: String,
+    /// What the model wrote while it is held back to be checked.
+    held: Option<String>,
     next: u32,
 }
 
@@ -50,14 +52,35 @@ impl<'a> Speech<'a> {
             voice,
             emotion: None,
             said: String::new(),
+            held: None,
             next: 0,
         }
     }
 
     /// Text of the model, with tags in it.
     pub(super) fn text(&mut self, text: &str) {
+        if let Some(held) = &mut self.held {
+            held.push_str(text);
+            return;
+        }
         let deltas = self.parser.push(text);
         self.deltas(deltas);
+    }
+
+    /// Holds the model's text back from now on; what was held before is gone.
+    pub(super) fn hold(&mut self) {
+        self.held = Some(String::new());
+    }
+
+    /// Gives what was held back, with its tags, and without them; text flows again.
+    pub(super) fn release(&mut self) -> Option<(String, String)> {
+        let held = self.held.take()?;
+        let default = self.stage.settings.emotion.clone();
+        let mut parser = TagParser::new(Arc::clone(&self.stage.emotions), default);
+        let mut deltas = parser.push(&held);
+        deltas.extend(parser.finish());
+        let plain = deltas.into_iter().map(|d| d.text).collect();
+        Some((held, plain))
     }
 
     /// A text whose emotion is known.

@@ -1,14 +1,9 @@
-"""Trains the starter ears. `python train.py --out DIR --work DIR --minutes N [--device cuda] [--init DIR]`
-
-Under `torchrun --nproc-per-node N` every process trains on its share of the clips and the weights are averaged every
-50 steps, at which nobody waits long: a core an other program needs slows all only a little.
-"""
+"""Trains the starter ears. `python train.py --out DIR --minutes N [--device cuda] [--init DIR]`"""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import shutil
 import time
@@ -18,25 +13,23 @@ import numpy as np
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
-from torch import distributed, nn
+from torch import nn
 from torch.nn import functional as F
 
 from augment import Augmenter
 from features import fbank, lfr, read_cmvn, write_cmvn
 from guard import Guard
 from model import LANGUAGES, TEXTNORM, SenseVoice
-from muon import Muon
 from vocab import Vocabulary, build
 
 CONF = {"output_size": 192, "attention_heads": 4, "linear_units": 768, "num_blocks": 6, "tp_blocks": 2, "dropout_rate": 0.1, "positional_dropout_rate": 0.1, "attention_dropout_rate": 0.1, "input_layer": "pe", "pos_enc_class": "SinusoidalPositionEncoder", "normalize_before": True, "kernel_size": 11, "sanm_shfit": 0, "selfattention_layer_type": "sanm"}
 
 
 class Clips:
-    """All clips that the pool has made so far; of several workers each takes every nth shard."""
+    """All clips that the pool has made so far."""
 
-    def __init__(self, folder: Path, limit: int, worker: int = 0, workers: int = 1) -> None:
+    def __init__(self, folder: Path, limit: int) -> None:
         self.folder, self.limit, self.seen, self.guard = folder, limit, set(), Guard()
-        self.worker, self.workers = worker, workers
         self.pcm: list[np.ndarray] = []
         self.texts: list[tuple[str, str]] = []
 
@@ -44,8 +37,6 @@ class Clips:
         """Reads new shards."""
         for path in sorted(self.folder.glob("*.npz")):
             if path.name in self.seen or len(self.pcm) >= self.limit:
-                continue
-            if int(path.stem.split("-")[1]) % self.workers != self.worker:
                 continue
             self.seen.add(path.name)
             shard = np.load(path)
@@ -145,107 +136,64 @@ def prepare(args, clips: Clips) -> tuple[Vocabulary, tuple]:
     return Vocabulary(vocab_dir), read_cmvn(args.out / "am.mvn")
 
 
-class Workers:
-    """The processes of one training; alone where `torchrun` was not used."""
-
-    EVERY = 50
-
-    def __init__(self) -> None:
-        self.count, self.rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
-        if self.count > 1:
-            distributed.init_process_group("gloo")
-
-    @torch.no_grad()
-    def average(self, params: list[torch.Tensor], share: float) -> float:
-        """Averages the weights; gives the first process's share of the time, so that all end at the same step."""
-        if self.count == 1:
-            return share
-        flat = torch.cat([p.flatten().cpu() for p in params] + [torch.tensor([share if self.rank == 0 else 0.0])])
-        distributed.all_reduce(flat)
-        at = 0
-        for p in params:
-            p.copy_((flat[at : at + p.numel()] / self.count).view_as(p))
-            at += p.numel()
-        return float(flat[-1])
-
-
-class Trainer:
-    """Model, auxiliary head and optimizer."""
-
-    def __init__(self, args, vocab: Vocabulary) -> None:
-        self.vocab, self.device = vocab, args.device
-        self.model = SenseVoice(CONF, vocab.size)
-        if args.init:
-            self.model.load_state_dict({k: v.float() for k, v in load_file(args.init / "model.safetensors").items()})
-        self.both = nn.ModuleDict({"model": self.model, "aux_head": nn.Linear(CONF["output_size"], vocab.aux_size)}).to(args.device)
-        self.optimizer = Muon(self.both, 0.15, heads=("embed", "ctc_lo", "aux_head"), clip=5.0)
-        # On a CPU without bfloat16 instructions the half precision is many times slower than float32.
-        self.half = args.device != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
-
-    def step(self, batch, rate: float, aux_weight: float) -> tuple[float, float, float]:
-        """One update; gives the losses of text, auxiliary units and tags."""
-        feats, lengths, texts, auxes, tags, language, textnorm = batch
-        move = lambda t: t.to(self.device)
-        with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.half):
-            logits, middle = self.model(move(feats), move(lengths), move(language), move(textnorm))
-            aux_logits = self.both["aux_head"](middle)
-        text_loss = ctc(logits[:, 4:], lengths, texts)
-        aux_loss = ctc(aux_logits[:, 4:], lengths, auxes)
-        tag_loss = F.cross_entropy(logits[:, :4].float().reshape(-1, self.vocab.size), move(tags).reshape(-1))
-        (text_loss + 0.3 * tag_loss + aux_weight * aux_loss).backward()
-        self.optimizer.step(rate)
-        return float(text_loss.detach()), float(aux_loss.detach()), float(tag_loss.detach())
-
-
-def arguments() -> argparse.Namespace:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="model directory to write")
     parser.add_argument("--work", type=Path, required=True, help="scratch folder; clips lie in its `clips`")
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--rate", type=float, default=0.01, help="of the matrices; the rest takes 0.15 of it")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--init", type=Path, help="model directory to go on from")
     parser.add_argument("--seed", type=int, default=3)
-    parser.add_argument("--limit", type=int, default=90000, help="clips each worker keeps in memory")
-    return parser.parse_args()
-
-
-def main() -> None:
-    args, workers = arguments(), Workers()
+    parser.add_argument("--limit", type=int, default=90000, help="clips kept in memory")
+    args = parser.parse_args()
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
-    clips = Clips(args.work / "clips", args.limit, workers.rank, workers.count)
+    clips = Clips(args.work / "clips", args.limit)
     while len(clips.pcm) < 3000:
         clips.refresh()
         time.sleep(1)
     vocab, cmvn = prepare(args, clips)
-    trainer, batches = Trainer(args, vocab), Batches(clips, vocab, cmvn, args.seed + 1000 * workers.rank)
-    params = list(trainer.both.parameters())
-    start, step, seen, share = time.time(), 0, 0, workers.average(params, 0.0)
-    saved, shown, losses = start, start, []
-    while share < 1:
+    model = SenseVoice(CONF, vocab.size).to(args.device)
+    aux_head = nn.Linear(CONF["output_size"], vocab.aux_size).to(args.device)
+    if args.init:
+        model.load_state_dict({k: v.float() for k, v in load_file(args.init / "model.safetensors").items()})
+    # On a CPU without bfloat16 instructions the half precision is many times slower than float32.
+    half = args.device != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    params = [*model.parameters(), *aux_head.parameters()]
+    optimizer = torch.optim.AdamW(params, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    batches = Batches(clips, vocab, cmvn, args.seed)
+    start, step, saved, shown, seen, loss_sum = time.time(), 0, time.time(), time.time(), 0, 0.0
+    while (share := (time.time() - start) / (args.minutes * 60)) < 1:
         strength = min(0.8, 0.4 + share) if args.init else float(np.clip((share - 0.15) / 0.15, 0, 1))
-        for batch in batches.batch(args.batch, strength):
-            warm = min(1, (step + 1) / (100 if args.init else 300))
-            rate = args.rate * warm * (0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * min(share, 1))))
-            losses.append(trainer.step(batch, rate, 0.5 if share < 0.5 else 0.2))
-            step, seen = step + 1, seen + len(batch[2])
-            if workers.count == 1 or step % Workers.EVERY == 0:
-                share = workers.average(params, (time.time() - start) / (args.minutes * 60))
+        for feats, lengths, texts, auxes, tags, language, textnorm in batches.batch(args.batch, strength):
+            rate = args.lr * min(1, (step + 1) / (100 if args.init else 300)) * (0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * min(share, 1))))
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            move = lambda t: t.to(args.device)
+            with torch.autocast(args.device.split(":")[0], dtype=torch.bfloat16, enabled=half):
+                logits, middle = model(move(feats), move(lengths), move(language), move(textnorm))
+                aux_logits = aux_head(middle)
+            text_loss = ctc(logits[:, 4:], lengths, texts)
+            aux_loss = ctc(aux_logits[:, 4:], lengths, auxes)
+            tag_loss = F.cross_entropy(logits[:, :4].float().reshape(-1, vocab.size), move(tags).reshape(-1))
+            loss = text_loss + 0.3 * tag_loss + (0.5 if share < 0.5 else 0.2) * aux_loss
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(params, 5.0)
+            optimizer.step()
+            step, seen, loss_sum = step + 1, seen + len(texts), loss_sum + float(text_loss.detach())
         if time.time() - shown > 30:
-            text, aux, tag = np.mean(losses, 0)
-            print(f"{workers.rank}: {share:.3f} step {step} seen {seen} clips {len(clips.pcm)} text {text:.3f} aux {aux:.3f} tag {tag:.3f}", flush=True)
-            shown, losses = time.time(), []
+            print(f"{share:.3f} step {step} seen {seen} clips {len(clips.pcm)} text {loss_sum / step:.3f} now {float(text_loss):.3f} aux {float(aux_loss):.3f} tag {float(tag_loss):.3f}", flush=True)
+            shown = time.time()
             clips.refresh()
-        if time.time() - saved > 240 and workers.rank == 0:
-            export(trainer.model, args.out)
+        if time.time() - saved > 240:
+            export(model, args.out)
             saved = time.time()
-    workers.average(params, share)
-    if workers.rank == 0:
-        export(trainer.model, args.out)
-    print(f"{workers.rank}: done", step, seen)
+    export(model, args.out)
+    print("done", step, seen)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,9 @@ impl World {
         self.sound.push(quiet(self.command("pipewire")));
         let socket = self.folder.path().join("pipewire-0");
         until("PipeWire", Duration::from_secs(5), || socket.exists());
-        self.sound.push(quiet(self.command("wireplumber")));
+        let mut manager = self.command("wireplumber");
+        manager.env("XDG_CONFIG_HOME", root().join("packaging/pipewire"));
+        self.sound.push(quiet(manager));
         let listed = || self.listed("Client").contains("WirePlumber");
         until("WirePlumber", Duration::from_secs(5), listed);
     }
