@@ -22,10 +22,16 @@ fn main() -> ExitCode {
             Err(error) => failed(&DaemonError::Invalid(error.to_string())),
         };
     }
-    tracing_subscriber::fmt()
+    let logs = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::new(&arguments.log))
-        .init();
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_env_filter(tracing_subscriber::EnvFilter::new(&arguments.log));
+    // The journal has its own clock.
+    if std::env::var_os("JOURNAL_STREAM").is_some() {
+        logs.without_time().init();
+    } else {
+        logs.init();
+    }
     match companiond::run(settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
