@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use companion_audio::Playback;
 use companion_dialogue::{
-    Built, DialogueError, Generated, GenerationProfiles, Generator, GeneratorError, History,
+    Built, Check, DialogueError, Generated, GenerationProfiles, Generator, GeneratorError, History,
     Ladder, LoopGuard, Moment, Prompt, PromptBuilder, PromptParts, RuleInput, Rules, Step,
-    TokenCounter, apology, asks_about_the_person, correction,
+    TokenCounter, apology,
 };
 use companion_memory::Memory;
 use companion_store::Store;
@@ -197,16 +197,16 @@ impl ReplyStage {
             mood: job.mood,
             input: text,
         };
-        // A small model invents: what it says about the person is checked before it sounds.
-        let check = self.rules.is_some()
-            && self.llm_slot.load().greedy
-            && asks_about_the_person(text, language);
+        // A small model invents and misreads: what it says is checked before it sounds.
+        let check = self.rules.is_some() && self.llm_slot.load().greedy;
         let made = self.generate(job, &parts, check, speech);
         let held = speech.release();
         match made {
             Some((built, tokens)) => {
-                if let Some((held, plain)) = held {
-                    if let Some(better) = correction(text, &plain, language, &core, &hits) {
+                if let Some((held, emotion, plain)) = held {
+                    let (core, hits, turn) = (&core, &hits, job.turn.0);
+                    let check = Check { input: text, language, core, hits, turn };
+                    if let Some(better) = check.correction(&emotion, &plain) {
                         speech.whole(&better.emotion, &better.text);
                         return (AnsweredBy::Checked, better.memories, Some(tokens));
                     }

@@ -72,15 +72,15 @@ impl<'a> Speech<'a> {
         self.held = Some(String::new());
     }
 
-    /// Gives what was held back, with its tags, and without them; text flows again.
-    pub(super) fn release(&mut self) -> Option<(String, String)> {
+    /// Gives what was held back with its tags, its emotion, and the words alone; text flows again.
+    pub(super) fn release(&mut self) -> Option<(String, Emotion, String)> {
         let held = self.held.take()?;
         let default = self.stage.settings.emotion.clone();
         let mut parser = TagParser::new(Arc::clone(&self.stage.emotions), default);
         let mut deltas = parser.push(&held);
         deltas.extend(parser.finish());
         let plain = deltas.into_iter().map(|d| d.text).collect();
-        Some((held, plain))
+        Some((held, parser.emotion().clone(), plain))
     }
 
     /// A text whose emotion is known.

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Parser;
 use companion_dialogue::{
-    Generator as _, Moment, Prompt, PromptBuilder, PromptParts, RuleInput, Rules,
-    asks_about_the_person, correction,
+    Check, Generator as _, Moment, Prompt, PromptBuilder, PromptParts, RuleInput, Rules,
 };
 use companion_emotion::TagParser;
 use companion_types::{
@@ -180,11 +179,16 @@ impl Scene {
         Some(Reply { emotion: answer.emotion, tagged: true, text: answer.text })
     }
 
-    /// What stands instead of the model's answer where memory does not bear it out.
+    /// What stands instead of the model's answer where the check finds it wrong.
     fn checked(&self, alone: &Reply, case: &Case) -> Option<Reply> {
-        let answer = asks_about_the_person(&case.question, self.language)
-            .then(|| correction(&case.question, &alone.text, self.language, &self.core, &self.hits))
-            .flatten()?;
+        let check = Check {
+            input: &case.question,
+            language: self.language,
+            core: &self.core,
+            hits: &self.hits,
+            turn: case.question.len() as u64,
+        };
+        let answer = check.correction(&alone.emotion, &alone.text)?;
         Some(Reply { emotion: answer.emotion, tagged: true, text: answer.text })
     }
 
@@ -260,7 +264,14 @@ fn main() -> anyhow::Result<()> {
             if wrong && with_rules && tally.count - tally.right.min(tally.fitting) <= arguments.show
             {
                 let who = if rule.is_some() { "rule" } else { "model" };
-                writeln!(out, "    {} | {who}: [{}] {}", case.question, reply.emotion, reply.text)?;
+                let known = case.core.iter().chain(&case.memories).map(|m| m.text.as_str());
+                let known = known.collect::<Vec<_>>().join("; ");
+                let (kind, question) = (&case.kind, &case.question);
+                writeln!(
+                    out,
+                    "{kind}: {question} | {who}: [{}] {} | {known}",
+                    reply.emotion, reply.text
+                )?;
             }
         }
     }

@@ -1,10 +1,12 @@
 //! Thinking: what is put to the language model and what is made of its answer. Pure text; the model
 //! is behind a port, the clock is given.
 
+mod concepts;
 mod degrade;
 mod error;
 mod fact_table;
 mod facts;
+mod feelings;
 mod grounding;
 mod history;
 mod moment;
@@ -18,7 +20,8 @@ mod wording;
 pub use degrade::{Ladder, Step};
 pub use error::DialogueError;
 pub use facts::{Attribute, Fact, FactGrammar};
-pub use grounding::{asks_about_the_person, correction};
+pub use feelings::plain_feeling;
+pub use grounding::Check;
 pub use history::History;
 pub use moment::Moment;
 pub use ports::{Generated, Generator, GeneratorError, Prompt, StopReason, TokenCounter};

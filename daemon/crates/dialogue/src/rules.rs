@@ -1,9 +1,12 @@
 //! What a rule answers surely: the time, the date, one matching fact, repeating, the own name. The
 //! turn report says when a rule answered; everything else is the model's.
 
+use regex::Regex;
+
 use companion_types::{Emotion, Language, MemoryHit, MemoryId, MemoryNote, PersonaProfile, Round};
 
 use crate::facts::{Attribute, FactGrammar};
+use crate::grounding::{first_person, is_spoken_of, quoted};
 use crate::moment::Moment;
 
 /// What a rule may look at.
@@ -40,6 +43,43 @@ pub struct RuleAnswer {
 #[derive(Debug, Default)]
 pub struct Rules {
     facts: FactGrammar,
+    asks: Asks,
+}
+
+/// What is asked for, in lower case, in either language.
+#[derive(Debug)]
+struct Asks {
+    weekday: Regex,
+    date: Regex,
+    time: Regex,
+    repeat: Regex,
+}
+
+impl Default for Asks {
+    fn default() -> Self {
+        // The patterns are constants and a test compiles them; one that matches nothing takes their place.
+        let compile = |pattern: &str| Regex::new(pattern).unwrap_or_else(|_| never());
+        Self {
+            weekday: compile(
+                r"今天.{0,3}(星期|周|礼拜)几|(what|which) (week)?day (is it|of the week|is today|do we have)|(what|which) weekday|what's today\b",
+            ),
+            date: compile(
+                r"今天.{0,3}(几号|日期|几月)|几月几号了?$|今天是?什么日子|(what|which|what's|tell me).{0,8}\bdate\b.{0,8}(today|we have|is it|now)|(what is|what's) the date|today's date|what date",
+            ),
+            time: compile(
+                r"几点了|现在.{0,3}(几点|什么时(间|候|刻))|几点钟|什么时间了|什么时刻|(what|the) time is it|(what is|what's|tell me) the time|how late is it|what time do we have|time is it now",
+            ),
+            repeat: compile(
+                r"我?(刚才|刚刚|上一句|上句|最后|前面)(一句)?(说|讲)(了|的|过)?(是)?(什么|啥)|重复.{0,3}我.{0,6}(话|说)|what (did i|was it that i|i) (just )?(say|said|tell you)|(my last words|the last thing i said)|repeat what i( just)? said",
+            ),
+        }
+    }
+}
+
+/// Matches nothing.
+fn never() -> Regex {
+    #[expect(clippy::expect_used, reason = "a constant")]
+    Regex::new("[^\\s\\S]").expect("a constant pattern")
 }
 
 fn any(text: &str, needles: &[&str]) -> bool {
@@ -60,8 +100,8 @@ impl Rules {
         if text.chars().count() > 60 {
             return None;
         }
-        time_answer(&text, input)
-            .or_else(|| repeat_answer(&text, input))
+        time_answer(&text, input, &self.asks)
+            .or_else(|| repeat_answer(&text, input, &self.asks))
             .or_else(|| name_answer(&text, input))
             .or_else(|| self.fact_answer(input))
             .or_else(|| self.acknowledgement(input))
@@ -75,10 +115,11 @@ impl Rules {
                 || (asked == Attribute::Like && matches!(found, Attribute::Food | Attribute::Hobby))
                 || (asked == Attribute::Food && found == Attribute::Like)
         };
+        let all = notes.clone();
         // Of several statements about one thing the newest holds.
         let newest = notes
             .filter_map(|note| {
-                let fact = self.facts.fact(quoted(&note.text))?;
+                let fact = self.facts.fact(&first_person(quoted(&note.text)))?;
                 wanted(fact.attribute).then_some((note, fact))
             })
             .max_by_key(|(note, fact)| (fact.attribute == asked, note.created_s, note.id));
@@ -88,6 +129,8 @@ impl Rules {
                 text: FactGrammar::answer(fact.attribute, &fact.value, input.language),
                 memories: vec![note.id],
             },
+            // Told in words that the patterns do not know: the model may find it.
+            None if is_spoken_of(input.text, all) => return None,
             None => calm(match input.language {
                 Language::En => "I don't know that yet. You can tell me.".to_owned(),
                 _ => "这个我还不知道，你可以告诉我。".to_owned(),
@@ -113,93 +156,31 @@ impl Rules {
     }
 }
 
-/// The words inside a note that quotes someone.
-fn quoted(text: &str) -> &str {
-    ["用户说：", "user said: "].iter().find_map(|p| text.strip_prefix(p)).unwrap_or(text)
-}
-
 fn calm(text: String) -> RuleAnswer {
     RuleAnswer { emotion: Emotion::CALM, text, memories: vec![] }
 }
 
-fn time_answer(text: &str, input: &RuleInput<'_>) -> Option<RuleAnswer> {
-    let moment = input.moment;
-    let en = input.language == Language::En;
-    let asks_date = any(
-        text,
-        &[
-            "今天几号",
-            "今天是几号",
-            "几月几号",
-            "什么日子",
-            "what is the date",
-            "what's the date",
-            "today's date",
-        ],
-    );
-    let asks_week = any(
-        text,
-        &[
-            "今天星期几",
-            "今天是星期几",
-            "今天周几",
-            "what day is it",
-            "what day is today",
-            "which day is it",
-        ],
-    );
-    let asks_time = any(
-        text,
-        &[
-            "几点了",
-            "现在几点",
-            "几点钟",
-            "什么时间了",
-            "现在什么时间",
-            "现在是什么时间",
-            "what time is it",
-            "what's the time",
-            "the time is it",
-            "tell me the time",
-        ],
-    );
-    let words = if asks_week {
-        if en {
-            format!("Today is {}.", moment.weekday(Language::En))
-        } else {
-            format!("今天是{}。", moment.weekday(Language::Zh))
-        }
-    } else if asks_date && !any(text, &["生日", "birthday"]) {
-        if en {
-            format!("Today is {}.", moment.date(Language::En))
-        } else {
-            format!("今天是{}。", moment.date(Language::Zh))
-        }
-    } else if asks_time && !any(text, &["上班", "开会", "起床"]) {
-        if en {
-            format!("It is {}.", moment.clock())
-        } else {
-            format!("现在是{}。", moment.clock())
-        }
+fn time_answer(text: &str, input: &RuleInput<'_>, asks: &Asks) -> Option<RuleAnswer> {
+    let (moment, language) = (input.moment, input.language);
+    let en = language == Language::En;
+    let words = if asks.weekday.is_match(text) {
+        let day = moment.weekday(language);
+        if en { format!("Today is {day}.") } else { format!("今天是{day}。") }
+    } else if asks.date.is_match(text) && !any(text, &["生日", "birthday"]) {
+        let date = moment.date(language);
+        if en { format!("Today is {date}.") } else { format!("今天是{date}。") }
+    } else if asks.time.is_match(text) && !any(text, &["上班", "开会", "起床", "开门", "我"])
+    {
+        let clock = moment.clock();
+        if en { format!("It is {clock}.") } else { format!("现在是{clock}。") }
     } else {
         return None;
     };
     Some(calm(words))
 }
 
-fn repeat_answer(text: &str, input: &RuleInput<'_>) -> Option<RuleAnswer> {
-    let asks = any(
-        text,
-        &[
-            "我刚才说了什么",
-            "我刚刚说了什么",
-            "我刚才说什么",
-            "我刚刚说什么",
-            "what did i just say",
-            "what did i say",
-        ],
-    );
-    if !asks {
+fn repeat_answer(text: &str, input: &RuleInput<'_>, asks: &Asks) -> Option<RuleAnswer> {
+    if !asks.repeat.is_match(text) {
         return None;
     }
     let en = input.language == Language::En;
@@ -298,6 +279,18 @@ mod tests {
         assert_eq!(ask("what day is it", &[]).unwrap().text, "Today is Tuesday.");
         assert_eq!(ask("我刚才说了什么", &[]).unwrap().text, "你刚才说：我很累");
         assert_eq!(ask("what is your name", &[]).unwrap().text, "My name is Companion.");
+        for text in ["这会儿是什么时刻", "how late is it"] {
+            assert!(ask(text, &[]).unwrap().text.contains("12:05"), "{text}");
+        }
+        for text in ["今天的日期是多少", "which date do we have today"] {
+            assert!(ask(text, &[]).unwrap().text.contains("24"), "{text}");
+        }
+        for text in ["今天是礼拜几", "which weekday is today"] {
+            assert!(ask(text, &[]).unwrap().text.contains(['二', 'T']), "{text}");
+        }
+        for text in ["我上一句说的啥", "what were my last words"] {
+            assert!(ask(text, &[]).unwrap().text.contains("我很累"), "{text}");
+        }
         for text in ["你好", "我今天很难过", "tell me a joke", "i passed my exam"] {
             assert_eq!(ask(text, &[]), None, "{text}");
         }
