@@ -1,6 +1,6 @@
 //! companiond: parse, load settings, log, run, exit code.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import events
 import events_more
+import events_wide
 from attributes import FAMILIES, attribute, wrapped
 from facts import EN, UNKNOWN, ZH
 from grammar import lexicon
@@ -226,8 +227,10 @@ LEADS = {
     "en": ["today ", "oh ", "you know ", "companion ", "listen ", "well ", "i have to tell you ", "hey ", "just now ", "so "],
 }
 TALK = {
-    lang: {topic: templates + extra.get(topic, []) + more.get(topic, []) * 2 + asks.get(topic, []) for topic, templates in topics(lang).items()}
-    for lang, extra, more, asks in (("zh", events.ZH, events_more.ZH, events_more.INPUTS_ZH), ("en", events.EN, events_more.EN, events_more.INPUTS_EN))
+    lang: {topic: templates + extra.get(topic, []) + more.get(topic, []) * 2 + wide.get(topic, []) * 2 + asks.get(topic, []) for topic, templates in topics(lang).items()}
+    for lang, extra, more, wide, asks in (
+        ("zh", events.ZH, events_more.ZH, events_wide.ZH, events_more.INPUTS_ZH), ("en", events.EN, events_more.EN, events_wide.EN, events_more.INPUTS_EN),
+    )
 }
 
 
