@@ -350,6 +350,7 @@ impl Run {
             preroll_ms: asr.preroll_ms,
             partial_every_ms: asr.partial_every_ms,
             language: Language::from_code(&asr.language),
+            min_confidence: asr.min_confidence,
         }
     }
 }

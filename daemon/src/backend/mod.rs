@@ -8,7 +8,7 @@ mod vad;
 
 pub use causal_lm::{LmCounter, LmGenerator};
 pub(crate) use empty::{EmptyGenerator, EmptyRecognizer};
-pub(crate) use sensevoice::SenseVoiceRecognizer;
+pub use sensevoice::SenseVoiceRecognizer;
 pub use vad::EarshotDetector;
 
 use companion_engine::EngineError;

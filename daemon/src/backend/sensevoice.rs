@@ -12,11 +12,16 @@ use super::kind_of;
 /// Less than this many samples (60 ms) hold no word.
 const SHORTEST: usize = 960;
 
+/// A SenseVoice model.
 #[derive(Debug)]
-pub(crate) struct SenseVoiceRecognizer(SenseVoice);
+pub struct SenseVoiceRecognizer(SenseVoice);
 
 impl SenseVoiceRecognizer {
-    pub(crate) fn load(directory: &Path) -> Result<Self, EngineError> {
+    /// Loads a model directory and warms it up.
+    ///
+    /// # Errors
+    /// When a file is missing, damaged or of a kind that is not built.
+    pub fn load(directory: &Path) -> Result<Self, EngineError> {
         let mut model = SenseVoice::load(directory, &Device::Cpu)?;
         model.warm_up()?;
         Ok(Self(model))

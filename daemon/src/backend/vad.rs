@@ -2,7 +2,7 @@
 //! have 20 ms, so the rest waits for the next frame.
 
 use companion_asr::SpeechDetector;
-use companion_types::FRAME_SAMPLES;
+use companion_types::{FRAME_SAMPLES, bounded};
 
 /// Samples of a block: 16 ms at 16 kHz.
 const BLOCK: usize = 256;
@@ -40,7 +40,8 @@ impl EarshotDetector {
 
 impl SpeechDetector for EarshotDetector {
     fn score(&mut self, pcm: &[f32; FRAME_SAMPLES]) -> f32 {
-        self.held.extend_from_slice(pcm);
+        // It panics at louder samples.
+        self.held.extend(pcm.iter().copied().map(bounded));
         // Two blocks may end in one frame; the livelier one counts.
         let mut best: Option<f32> = None;
         while self.held.len() >= BLOCK {
@@ -55,5 +56,21 @@ impl SpeechDetector for EarshotDetector {
     fn reset(&mut self) {
         self.inner.reset();
         self.held.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_that_no_microphone_should_give_are_scored_all_the_same() {
+        let mut detector = EarshotDetector::new();
+        for wild in [3.0, -40.0, f32::NAN, f32::INFINITY, f32::MAX] {
+            for _ in 0..4 {
+                let score = detector.score(&[wild; FRAME_SAMPLES]);
+                assert!((0.0..=1.0).contains(&score), "{wild}: {score}");
+            }
+        }
     }
 }

@@ -141,6 +141,8 @@ pub struct AsrSettings {
     pub language: String,
     /// Fewer characters than this do not interrupt.
     pub barge_in_min_chars: usize,
+    /// A text of less confidence, 0 to 1, counts as no text.
+    pub min_confidence: f32,
 }
 
 impl Default for AsrSettings {
@@ -153,6 +155,7 @@ impl Default for AsrSettings {
             partial_every_ms: 320,
             language: "auto".to_owned(),
             barge_in_min_chars: 2,
+            min_confidence: 0.45,
         }
     }
 }
@@ -291,12 +294,18 @@ impl Settings {
         let weight = |w: f32| w.is_finite() && (0.0..=1.0).contains(&w);
         let language = &self.asr.language;
         let known = language == "auto" || companion_types::Language::from_code(language).is_some();
-        let rows: [(bool, &'static str, String, &'static str); 9] = [
+        let rows: [(bool, &'static str, String, &'static str); 10] = [
             (
                 self.asr.endpoint_silence_ms >= self.asr.speculative_silence_ms.max(100),
                 "asr.endpoint_silence_ms",
                 self.asr.endpoint_silence_ms.to_string(),
                 "must be at least asr.speculative_silence_ms and 100",
+            ),
+            (
+                weight(self.asr.min_confidence),
+                "asr.min_confidence",
+                self.asr.min_confidence.to_string(),
+                "write 0 to 1",
             ),
             (known, "asr.language", language.clone(), "write auto, zh, en, yue, ja or ko"),
             (

@@ -20,6 +20,8 @@ pub struct ListenerSettings {
     pub partial_every_ms: u64,
     /// Language to restrict the recogniser to.
     pub language: Option<Language>,
+    /// A text of less confidence is noise that the recogniser tried to read: it counts as no text.
+    pub min_confidence: f32,
 }
 
 impl Default for ListenerSettings {
@@ -29,6 +31,7 @@ impl Default for ListenerSettings {
             preroll_ms: 300,
             partial_every_ms: 320,
             language: None,
+            min_confidence: 0.45,
         }
     }
 }
@@ -36,7 +39,7 @@ impl Default for ListenerSettings {
 /// Why something heard was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiscardReason {
-    /// The recogniser found no words.
+    /// The recogniser found no words, or none that it was sure of.
     NoText,
     /// The recogniser failed; the error went to the log.
     Failed,
@@ -214,7 +217,8 @@ impl<D: SpeechDetector> Listener<D> {
             AsrError::Recognize { ms, source }
         })?;
         let rich = read_rich_text(&raw.text);
-        let text = if rich.no_speech { String::new() } else { rich.text };
+        let none = rich.no_speech || raw.confidence < self.settings.min_confidence;
+        let text = if none { String::new() } else { rich.text };
         let silence = SampleClock::from_ms(self.endpointer.silence_ms()).0;
         Ok(Transcript {
             language: rich.language.unwrap_or_else(|| Language::of_text(&text)),

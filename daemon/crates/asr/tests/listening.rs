@@ -38,7 +38,8 @@ impl Recognizer for Scripted {
             let message = "scripted".to_owned();
             return Err(RecognizerError { message, kind: ErrorKind::Internal });
         }
-        Ok(RawTranscript { text: self.text.into(), confidence: 0.9 })
+        let confidence = if self.text == "mumble" { 0.3 } else { 0.9 };
+        Ok(RawTranscript { text: self.text.into(), confidence })
     }
 }
 
@@ -59,6 +60,17 @@ fn listen(script: &[(usize, f32)], text: &'static str) -> (Vec<AsrEvent>, Script
         }
     }
     (events, recognizer, errors)
+}
+
+#[test]
+fn a_text_that_the_recogniser_is_not_sure_of_is_none() {
+    let (events, ..) = listen(&[(10, 0.0), (50, 1.0), (40, 0.0)], "mumble");
+    assert!(
+        matches!(events.last(), Some(AsrEvent::Discarded(DiscardReason::NoText))),
+        "{events:?}"
+    );
+    let heard = |e: &AsrEvent| matches!(e, AsrEvent::Partial { text } if !text.is_empty());
+    assert!(!events.iter().any(heard), "{events:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::io::{Read, Seek, Write};
 
-use companion_types::{CAPTURE_RATE, SampleRate};
+use companion_types::{CAPTURE_RATE, SampleRate, bounded};
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 
 use crate::error::AudioError;
@@ -75,9 +75,7 @@ fn decode(input: impl Read) -> Result<Vec<f32>, AudioError> {
         Ok(())
     };
     match spec.sample_format {
-        SampleFormat::Float => reader.samples::<f32>().try_for_each(|s| {
-            take(s.map(|v| if v.is_finite() { v.clamp(-1.0, 1.0) } else { 0.0 }))
-        })?,
+        SampleFormat::Float => reader.samples::<f32>().try_for_each(|s| take(s.map(bounded)))?,
         SampleFormat::Int => {
             let scale = 1.0 / 2.0_f32.powi(i32::from(spec.bits_per_sample.clamp(1, 32)) - 1);
             #[expect(clippy::cast_precision_loss, reason = "24 bits are enough for audio")]

@@ -38,3 +38,10 @@ pub struct AudioFrame {
     /// The samples.
     pub pcm: [f32; FRAME_SAMPLES],
 }
+
+/// A sample as everything behind the microphone may take it: -1..1, and 0 for what is no number. Devices with gain,
+/// and clients, send other things.
+#[must_use]
+pub fn bounded(sample: f32) -> f32 {
+    if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 }
+}

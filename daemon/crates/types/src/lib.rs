@@ -15,7 +15,7 @@ mod reply;
 mod report;
 mod transcript;
 
-pub use audio::{AudioFrame, CAPTURE_RATE, FRAME_MS, FRAME_SAMPLES, SampleRate};
+pub use audio::{AudioFrame, CAPTURE_RATE, FRAME_MS, FRAME_SAMPLES, SampleRate, bounded};
 pub use cancel::Cancel;
 pub use clock::SampleClock;
 pub use emotion::{Emotion, EmotionLabel, EmotionSet};

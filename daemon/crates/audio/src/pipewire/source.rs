@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use companion_types::{AudioFrame, CAPTURE_RATE, FRAME_MS, FRAME_SAMPLES, SampleClock};
+use companion_types::{AudioFrame, CAPTURE_RATE, FRAME_MS, FRAME_SAMPLES, SampleClock, bounded};
 use ringbuf::HeapCons;
 use ringbuf::traits::Consumer;
 
@@ -97,7 +97,7 @@ impl CaptureStream {
 
     fn fetch(&mut self) {
         let before = self.pcm.len();
-        self.pcm.extend(self.ring.pop_iter());
+        self.pcm.extend(self.ring.pop_iter().map(bounded));
         self.mark = Mark::newest(&mut self.marks).or(self.mark);
         if self.pcm.len() > before {
             self.last_sound = Instant::now();
@@ -130,7 +130,7 @@ impl CaptureStream {
         self.index += FRAME_SAMPLES as u64;
         if let (Some(cleaner), Some(reference)) = (&mut self.cleaner, reference) {
             match cleaner.canceller.clean(&pcm, &reference) {
-                Ok(clean) => pcm = clean,
+                Ok(clean) => pcm = clean.map(bounded),
                 Err(_) => self.cleaner = None,
             }
             let loss = self.cleaner.as_ref().and_then(|c| c.canceller.echo_loss_db());
