@@ -100,7 +100,7 @@ pub(crate) enum ReplyNews {
         visemes: Vec<Viseme>,
         last: bool,
     },
-    /// Text came from the model.
+    /// Text of the reply as it comes, without its tags.
     Token(String),
     /// Everything was made.
     Made {
@@ -334,7 +334,6 @@ impl ReplyStage {
                     if late() || job.cancel.is_cancelled() || guard.push(&delta.text) {
                         break;
                     }
-                    self.tell(job.turn, ReplyNews::Token(delta.text.clone()));
                     speech.text(&delta.text);
                 }
                 Err(RecvTimeoutError::Timeout) if lost() => {

@@ -98,6 +98,9 @@ impl<'a> Speech<'a> {
             }
             self.emotion = Some(delta.emotion);
             self.said.push_str(&delta.text);
+            if !delta.text.is_empty() {
+                self.stage.tell(self.job.turn, ReplyNews::Token(delta.text.clone()));
+            }
             let clauses = self.segmenter.push(&delta.text);
             self.clauses(clauses);
         }
