@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, path::Path, rc::Rc};
 
 use anyhow::Context as _;
 use candle_core::{Device, Tensor};
-use companion_engine::models::gpt_sovits::s2::{Chunk, Reference, S2, Speech};
+use companion_engine::models::gpt_sovits::{
+    s2::{Chunk, Reference, S2, Speech},
+    stream,
+};
 use serde_json::Value;
 
 use super::{
@@ -45,11 +48,41 @@ pub(super) fn cases(root: &Path) -> anyhow::Result<Vec<Case>> {
         let described = layout::json(&sola)?;
         for (i, case) in layout::list(&described, "cases")?.iter().enumerate() {
             let kind = if case.get("post").is_some() { "post" } else { "sola" };
-            let name = format!("s2/{kind}/{i}");
-            cases.push(Case::not_built(name, "joining chunks"));
+            let (case, root) = (case.clone(), root.to_owned());
+            cases.push(Case::new(format!("s2/{kind}/{i}"), move |_, found| {
+                let all = tensors::read(&root.join("s2/sola.safetensors"))?;
+                if kind == "post" { pieces(&case, &all, found) } else { joined(&case, &all, found) }
+            }));
         }
     }
     Ok(cases)
+}
+
+/// Two chunks joined.
+fn joined(case: &Value, all: &Recorded, found: &mut Findings) -> anyhow::Result<()> {
+    let tensor = |part: &str| {
+        recorded(all, &format!("sola.{}.{part}", layout::number(case, "i")?)).map(|t| &t.values)
+    };
+    let number = |key: &str| layout::number(case, key);
+    let (got, offset) =
+        stream::join(tensor("a")?, tensor("b")?, number("overlap")?, number("search")?);
+    found.exact("offset", &offset, &number("offset")?);
+    found.values("joined", &got, tensor("out")?, WAVE);
+    Ok(())
+}
+
+/// Pieces to 16-bit samples, which may be off by the reference's own three steps.
+fn pieces(case: &Value, all: &Recorded, found: &mut Findings) -> anyhow::Result<()> {
+    let post = layout::number(case, "post")?;
+    let pieces: Vec<&[f32]> = (0..)
+        .map_while(|i| Some(all.get(&format!("post.{post}.in{i}"))?.values.as_slice()))
+        .collect();
+    let pause = case.get("fragment_interval").and_then(Value::as_f64).context("no pause")?;
+    let got: Vec<f32> =
+        stream::to_pcm(&pieces, pause, 32_000).into_iter().map(f32::from).collect();
+    let want = recorded(all, &format!("post.{post}.pcm"))?;
+    found.values("pcm", &got, &want.values, super::super::Tolerance::absolute(3.0));
+    Ok(())
 }
 
 /// The files in which a model lies.
