@@ -1,12 +1,19 @@
-//! Reference clips from their samples: rates and spectrum. The speaker's filterbank and both
-//! embeddings are not built yet and count as misses of their own.
+//! Reference clips from their samples: rates, spectrum, hidden states and codes. The
+//! speaker's filterbank and embedding are not built yet and count as misses of their own.
 
 use std::path::Path;
 
 use anyhow::Context as _;
-use companion_engine::dsp::{linear_spectrum, resample};
+use companion_engine::{
+    dsp::{linear_spectrum, resample},
+    models::gpt_sovits::{hubert::Hubert, s2::S2},
+};
+use serde_json::Value;
 
-use super::{Case, STAGE, layout, read, recorded};
+use super::{
+    super::{Findings, Settings},
+    Case, STAGE, compare, ids, layout, read, recorded,
+};
 
 pub(super) fn cases(root: &Path) -> anyhow::Result<Vec<Case>> {
     let mut cases = Vec::new();
@@ -31,11 +38,18 @@ pub(super) fn cases(root: &Path) -> anyhow::Result<Vec<Case>> {
         let name = layout::text(clip, "name")?.to_owned();
         let wav = root.join(layout::text(clip, "file")?);
         let root = root.to_owned();
-        for (part, what) in [
-            ("hubert", "HuBERT and the codes"),
-            ("speaker", "filterbank and speaker embedding"),
-        ] {
-            cases.push(Case::not_built(format!("audio/{name}/{part}"), what));
+        cases.push(Case::not_built(
+            format!("audio/{name}/speaker"),
+            "filterbank and speaker embedding",
+        ));
+        for weights in ["pytorch_model.bin", "weights_f32.safetensors"] {
+            if root.join("models/hubert").join(weights).exists() {
+                let (root, name, clip) = (root.clone(), name.clone(), clip.clone());
+                let case = format!("audio/{name}/hubert/{weights}");
+                cases.push(Case::new(case, move |settings, found| {
+                    codes(&root, (&name, weights), &clip, settings, found)
+                }));
+            }
         }
         cases.push(Case::new(format!("audio/{name}/spectrum"), move |_, found| {
             let (all, _) = read(&root, &format!("audio/{name}.safetensors"))?;
@@ -54,6 +68,38 @@ pub(super) fn cases(root: &Path) -> anyhow::Result<Vec<Case>> {
         }));
     }
     Ok(cases)
+}
+
+/// Hidden states from the recorded samples, and the codes of every synthesiser.
+fn codes(
+    root: &Path,
+    (name, weights): (&str, &str),
+    clip: &Value,
+    settings: &Settings,
+    found: &mut Findings,
+) -> anyhow::Result<()> {
+    let device = super::super::asr::device(settings)?;
+    let file = format!("audio/{name}.safetensors");
+    let (all, _) = read(root, &file)?;
+    let mut pcm = recorded(&all, "wav16k")?.values.clone();
+    let tail = layout::json(&root.join("audio/refs.json"))?;
+    pcm.resize(pcm.len() + layout::number(&tail, "hubert_tail_zeros")?, 0.0);
+    let model = Hubert::open(&root.join("models/hubert"), weights, &device)?;
+    let hidden = model.hidden(&pcm, &mut |stage, rows| {
+        compare(found, (&all, &file), (stage, stage), rows, STAGE)
+    })?;
+    let versions = clip.get("codes").and_then(Value::as_object);
+    for version in versions.into_iter().flat_map(serde_json::Map::keys) {
+        let path = root.join(format!("models/s2_{version}.pth"));
+        let model = S2::open(&path, None, &device)?;
+        let codes = model.codes_of(&hidden, &mut |stage, rows| {
+            let name = format!("{stage}.{version}");
+            compare(found, (&all, &file), (&name, &name), rows, STAGE)
+        })?;
+        let name = format!("codes.{version}");
+        found.exact(&name, &codes, &ids(&all, &name)?);
+    }
+    Ok(())
 }
 
 /// A clip's channels averaged, and its rate.

@@ -19,8 +19,7 @@ use serde_json::Value;
 use super::{Case, Findings, HostTensor, Tolerance, asr::layout, tensors};
 
 /// Relative to the largest expected magnitude (README of the fixtures).
-pub(super) const STAGE: Tolerance =
-    Tolerance { measure: super::Measure::RelativeMax, limit: 1e-4 };
+pub(super) const STAGE: Tolerance = Tolerance { measure: super::Measure::RelativeMax, limit: 1e-4 };
 /// The same for waves.
 pub(super) const WAVE: Tolerance = Tolerance { measure: super::Measure::RelativeMax, limit: 1e-3 };
 

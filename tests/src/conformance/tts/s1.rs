@@ -116,6 +116,10 @@ fn decode(model: &S1, case: &Value, all: &Recorded, found: &mut Findings) -> any
             if wanted.as_ref().is_none_or(|wanted| wanted.contains(&index)) {
                 hidden.extend_from_slice(&step.hidden);
                 logits.extend_from_slice(&step.logits);
+                // Where the end is no choice it is recorded as minus infinity.
+                if let (true, Some(end)) = (index < 11, logits.last_mut()) {
+                    *end = f32::NEG_INFINITY;
+                }
             }
             let mut own = step.logits.clone();
             if index < 11 {

@@ -78,8 +78,7 @@ fn pieces(case: &Value, all: &Recorded, found: &mut Findings) -> anyhow::Result<
         .map_while(|i| Some(all.get(&format!("post.{post}.in{i}"))?.values.as_slice()))
         .collect();
     let pause = case.get("fragment_interval").and_then(Value::as_f64).context("no pause")?;
-    let got: Vec<f32> =
-        stream::to_pcm(&pieces, pause, 32_000).into_iter().map(f32::from).collect();
+    let got: Vec<f32> = stream::to_pcm(&pieces, pause, 32_000).into_iter().map(f32::from).collect();
     let want = recorded(all, &format!("post.{post}.pcm"))?;
     found.values("pcm", &got, &want.values, super::super::Tolerance::absolute(3.0));
     Ok(())
@@ -97,7 +96,6 @@ struct Subject {
     all: Rc<Recorded>,
     file: String,
     root: std::path::PathBuf,
-    device: Device,
 }
 
 impl Subject {
@@ -112,7 +110,7 @@ impl Subject {
         let model = S2::open(&path, config.as_ref(), &device)?;
         let file = format!("s2/{name}.safetensors");
         let all = Rc::new(tensors::read(&root.join(&file))?);
-        Ok(Self { model, all, file, root: root.to_owned(), device })
+        Ok(Self { model, all, file, root: root.to_owned() })
     }
 
     /// The style of the named clips, from their recorded features.
@@ -228,8 +226,7 @@ impl Subject {
             let style = self.style(&[clip], "", &mut Findings::default())?;
             let samples = self.model.decode(&speech, &style, &mut |_, _| Ok(()))?.samples;
             if samples.len() == want.values.len() {
-                let error =
-                    super::super::compare::error(WAVE.measure, &samples, &want.values);
+                let error = super::super::compare::error(WAVE.measure, &samples, &want.values);
                 if nearest.as_ref().is_none_or(|(least, ..)| error < *least) {
                     nearest = Some((error, style, samples));
                 }
@@ -237,7 +234,7 @@ impl Subject {
         }
         let (_, style, samples) = nearest.context("no clip fits the stream")?;
         self.wave(&format!("{name}.full_wav"), samples, found)?;
-        
+
         Ok(style)
     }
 }

@@ -217,9 +217,9 @@ impl Machine<'_> {
             b'K' => Node::Int(self.number(1)?.cast_signed()),
             b'M' => Node::Int(self.number(2)?.cast_signed()),
             0x8A => self.long()?,
-            b'G' => {
-                Node::Float(f64::from_bits(self.take(8)?.iter().fold(0, |n, &b| n << 8 | u64::from(b))))
-            }
+            b'G' => Node::Float(f64::from_bits(
+                self.take(8)?.iter().fold(0, |n, &b| n << 8 | u64::from(b)),
+            )),
             other => {
                 let length = self.number(match other {
                     0x8C => 1,
@@ -482,7 +482,8 @@ mod tests {
 
     #[test]
     fn a_settings_object_becomes_plain_data_and_nothing_is_called() {
-        let pickle = b"\x80\x02}(X\x06\x00\x00\x00weight}X\x06\x00\x00\x00configcutils\nHParams\n)\x81\
+        let pickle =
+            b"\x80\x02}(X\x06\x00\x00\x00weight}X\x06\x00\x00\x00configcutils\nHParams\n)\x81\
             }(X\x01\x00\x00\x00aK\x05X\x01\x00\x00\x00b\x88ubu.";
         let (tensors, settings) = contents(pickle).unwrap();
         assert!(tensors.is_empty());

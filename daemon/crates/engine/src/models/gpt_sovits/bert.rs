@@ -11,7 +11,10 @@ use super::{
     Watch,
     load::{Linear, Norm, Weights, attend, computing, heads, joined, refuse, setting},
 };
-use crate::{EngineError, weights::{TensorFile, read_small}};
+use crate::{
+    EngineError,
+    weights::{TensorFile, read_small},
+};
 
 const STAGE: &str = "BERT";
 /// Layers at the end whose output is not used.
@@ -50,7 +53,8 @@ impl Bert {
             EngineError::Malformed { file: path.clone(), problem: format!("no JSON: {error}") }
         })?;
         let number = |key, most| setting(&config, &path, key, most);
-        let (heads, layers) = (number("num_attention_heads", 256)?, number("num_hidden_layers", 256)?);
+        let (heads, layers) =
+            (number("num_attention_heads", 256)?, number("num_hidden_layers", 256)?);
         let epsilon = config.get("layer_norm_eps").and_then(Value::as_f64).unwrap_or(1e-12);
         let mut file = TensorFile::open(&folder.join(weights))?;
         let prefix = if file.shape("bert.embeddings.word_embeddings.weight").is_some() {
@@ -82,13 +86,14 @@ impl Bert {
         }
         let [longest, _] = weights.dims("embeddings.position_embeddings.weight")?;
         let [kinds, _] = weights.dims("embeddings.token_type_embeddings.weight")?;
-        let positions = weights.tensor("embeddings.position_embeddings.weight", &[longest, width])?;
+        let positions =
+            weights.tensor("embeddings.position_embeddings.weight", &[longest, width])?;
         let segment = weights.tensor("embeddings.token_type_embeddings.weight", &[kinds, width])?;
         let positions = segment
             .narrow(0, 0, 1)
             .and_then(|row| positions.broadcast_add(&row))
             .map_err(computing("placing the weights"))?;
-        let mut named = |weights: &mut Weights<'_>, name: &str| {
+        let named = |weights: &mut Weights<'_>, name: &str| {
             // Old checkpoints call scale and shift gamma and beta.
             let (gamma, beta) = (format!("{name}.gamma"), format!("{name}.beta"));
             if weights.has(&gamma) {
@@ -166,10 +171,8 @@ pub fn per_phone(hidden: &Tensor, word2ph: &[usize]) -> Result<Vec<f32>, EngineE
         let wanted = word2ph.len() + 2;
         return refuse("BERT rows", format!("{rows} rows, expected {wanted}"));
     }
-    let index: Vec<u32> = (1u32..)
-        .zip(word2ph)
-        .flat_map(|(row, &count)| std::iter::repeat_n(row, count))
-        .collect();
+    let index: Vec<u32> =
+        (1u32..).zip(word2ph).flat_map(|(row, &count)| std::iter::repeat_n(row, count)).collect();
     if index.is_empty() {
         return Ok(Vec::new());
     }

@@ -1,5 +1,5 @@
 //! The convolutions of GPT-SoVITS's models, in one place so that they can be made fast in one place:
-//! one-dimensional, transposed, and two-dimensional with a folded batch norm. Batches of one.
+//! plain and transposed over time. Batches of one.
 
 use candle_core::{Result, Tensor};
 
@@ -33,6 +33,11 @@ impl Conv1d {
     /// Taps.
     pub(super) fn taps(&self) -> usize {
         self.kernel.dims()[2]
+    }
+
+    /// Frames from one output to the next.
+    pub(super) fn stride(&self) -> usize {
+        self.stride
     }
 
     /// `x` `[in, frames]` to `[out, frames']` without padding.
@@ -96,42 +101,5 @@ impl Upsampling {
             .squeeze(0)?;
         let frames = full.dim(1)?;
         full.narrow(1, cut, frames - 2 * cut)?.broadcast_add(&self.bias)
-    }
-}
-
-/// A convolution over two dimensions with its batch norm folded in.
-#[derive(Clone, Debug)]
-pub(super) struct Conv2d {
-    /// `[out, in, taps, taps]`.
-    kernel: Tensor,
-    /// `[out, 1, 1]`.
-    bias: Option<Tensor>,
-    stride: usize,
-}
-
-impl Conv2d {
-    pub(super) fn new(kernel: Tensor, bias: Option<Tensor>, stride: usize) -> Result<Self> {
-        let bias = bias.map(|bias| bias.reshape(((), 1, 1))).transpose()?;
-        Ok(Self { kernel: kernel.contiguous()?, bias, stride })
-    }
-
-    /// Output channels.
-    pub(super) fn width(&self) -> usize {
-        self.kernel.dims()[0]
-    }
-
-    /// `x` `[in, rows, columns]` to `[out, rows / stride, columns / stride]`, rounded up; the edges
-    /// are padded by half the taps.
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let padding = self.kernel.dims()[2] / 2;
-        let y = x
-            .unsqueeze(0)?
-            .contiguous()?
-            .conv2d(&self.kernel, padding, self.stride, 1, 1)?
-            .squeeze(0)?;
-        match &self.bias {
-            Some(bias) => y.broadcast_add(bias),
-            None => Ok(y),
-        }
     }
 }

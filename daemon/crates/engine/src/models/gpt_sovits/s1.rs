@@ -262,9 +262,15 @@ impl S1 {
         let (mut decoding, mut step) = self.begin(request, &mut |_, _| Ok(()))?;
         let mut draws = vec![1.0; self.audio.dims()[0]];
         for index in 0..MOST_STEPS {
-            let (choice, ended) = decoding.choose(index, &step, sampling, &mut |q| {
-                noise(q);
-            }, &mut draws);
+            let (choice, ended) = decoding.choose(
+                index,
+                &step,
+                sampling,
+                &mut |q| {
+                    noise(q);
+                },
+                &mut draws,
+            );
             let kept = (!ended).then_some(choice);
             let wanted = sink(index, &step, kept);
             if ended {

@@ -36,9 +36,8 @@ pub fn join(first: &[f32], second: &[f32], overlap: usize, search: usize) -> (Ve
         clippy::cast_possible_truncation,
         reason = "windows are short and kept as f32"
     )]
-    let rise = |i: usize| {
-        (0.5 - 0.5 * (std::f64::consts::PI * i as f64 / overlap as f64).cos()) as f32
-    };
+    let rise =
+        |i: usize| (0.5 - 0.5 * (std::f64::consts::PI * i as f64 / overlap as f64).cos()) as f32;
     let faded = tail.iter().zip(second).enumerate();
     joined.extend(faded.map(|(i, (a, b))| a * (1.0 - rise(i)) + b * rise(i)));
     joined.extend_from_slice(second.get(overlap..).unwrap_or_default());
@@ -60,9 +59,11 @@ pub fn to_pcm(pieces: &[&[f32]], pause: f64, rate: u32) -> Vec<i16> {
     for piece in pieces {
         let peak = piece.iter().fold(0f32, |peak, sample| peak.max(sample.abs()));
         let scale = peak.max(1.0);
-        pcm.extend(piece.iter().map(|sample| {
-            (sample / scale * 32_768.0).clamp(-32_768.0, 32_767.0) as i16
-        }));
+        pcm.extend(
+            piece
+                .iter()
+                .map(|sample| (sample / scale * 32_768.0).clamp(-32_768.0, 32_767.0) as i16),
+        );
         pcm.resize(pcm.len() + silence, 0);
     }
     pcm

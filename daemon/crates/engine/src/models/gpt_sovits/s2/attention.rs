@@ -65,7 +65,8 @@ impl Attention {
 
     /// Queries from `x`, keys and values from `context`; `[channels, frames of x]`.
     pub(super) fn forward(&self, x: &Tensor, context: &Tensor) -> Computed<Tensor> {
-        let split = |map: &Conv1d, x: &Tensor| heads(&map.forward(x)?.t()?.contiguous()?, self.heads);
+        let split =
+            |map: &Conv1d, x: &Tensor| heads(&map.forward(x)?.t()?.contiguous()?, self.heads);
         let (q, k, v) = (split(&self.q, x)?, split(&self.k, context)?, split(&self.v, context)?);
         #[expect(clippy::cast_precision_loss, reason = "head sizes")]
         let scale = 1.0 / (q.dim(2)? as f64).sqrt();
@@ -108,9 +109,11 @@ impl Near {
         // [2 frames − 1] offsets; shifted by one per row they become columns.
         let all = rows.pad_with_zeros(2, beside, beside + 1)?;
         let flat = all.reshape((heads, 2 * frames * frames))?.pad_with_zeros(1, 0, frames - 1)?;
-        flat.reshape((heads, frames + 1, 2 * frames - 1))?
-            .narrow(1, 0, frames)?
-            .narrow(2, frames - 1, frames)
+        flat.reshape((heads, frames + 1, 2 * frames - 1))?.narrow(1, 0, frames)?.narrow(
+            2,
+            frames - 1,
+            frames,
+        )
     }
 
     /// Sums the rows of values by the attention `[heads, frames, frames]`.
@@ -118,7 +121,8 @@ impl Near {
         let (heads, frames, _) = weights.dims3()?;
         debug_assert_eq!(frames, self.frames);
         let wide = weights.pad_with_zeros(2, 0, frames - 1)?;
-        let flat = wide.reshape((heads, frames * (2 * frames - 1)))?.pad_with_zeros(1, frames, 0)?;
+        let flat =
+            wide.reshape((heads, frames * (2 * frames - 1)))?.pad_with_zeros(1, frames, 0)?;
         let offsets = flat.reshape((heads, frames, 2 * frames))?.narrow(2, 1, 2 * frames - 1)?;
         let near = offsets.narrow(2, frames - 1 - self.reach, 2 * self.reach + 1)?.contiguous()?;
         let dim = self.values.dim(1)?;

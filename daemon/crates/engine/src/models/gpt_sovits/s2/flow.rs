@@ -57,9 +57,10 @@ impl Flow {
             let fits = condition.width() == 2 * width * count
                 && post.width() == half
                 && gates.iter().all(|gate| gate.width() == 2 * width)
-                && outs.iter().enumerate().all(|(i, out)| {
-                    out.width() == if i == last { width } else { 2 * width }
-                });
+                && outs
+                    .iter()
+                    .enumerate()
+                    .all(|(i, out)| out.width() == if i == last { width } else { 2 * width });
             if !fits || count == 0 {
                 return Err(EngineError::Malformed {
                     file: weights.path(),

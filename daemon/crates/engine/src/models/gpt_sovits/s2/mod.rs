@@ -210,7 +210,8 @@ impl S2 {
             let placed = || {
                 let shape = (bins, reference.frames);
                 let spectrum = Tensor::from_slice(reference.spectrum, shape, &self.device)?;
-                let speaker = reference.speaker.map(|s| Tensor::from_slice(s, s.len(), &self.device));
+                let speaker =
+                    reference.speaker.map(|s| Tensor::from_slice(s, s.len(), &self.device));
                 Ok((spectrum.narrow(0, 0, self.style.bins)?, speaker.transpose()?))
             };
             let (spectrum, speaker) = placed().map_err(computing(STAGE))?;

@@ -93,9 +93,9 @@ impl Prior {
         let failed = computing(STAGE);
         let y = self.ssl.forward(quantized).map_err(&failed)?;
         watch("enc_p.ssl_proj", &y)?;
-        let y = self.encoder_ssl.forward(&y, &mut |part, rows| {
-            watch(&format!("enc_p.encoder_ssl.{part}"), rows)
-        })?;
+        let y = self
+            .encoder_ssl
+            .forward(&y, &mut |part, rows| watch(&format!("enc_p.encoder_ssl.{part}"), rows))?;
         watch("enc_p.encoder_ssl", &y)?;
         let text = self.embedding.embedding(phones).and_then(|rows| rows.t()).map_err(&failed)?;
         let text = self.encoder_text.forward(&text, &mut |_, _| Ok(()))?;
@@ -130,11 +130,7 @@ fn cut(y: &Tensor, chunk: Chunk<'_>) -> Computed<Tensor> {
     if shared == 0 {
         return Ok(y);
     }
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        reason = "few frames"
-    )]
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "few frames")]
     let window = |from: usize| {
         let step = std::f64::consts::PI / (2 * shared) as f64;
         let values: Vec<f32> =
