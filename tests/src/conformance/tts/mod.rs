@@ -48,12 +48,24 @@ pub fn cases(folder: &Path) -> anyhow::Result<Vec<Case>> {
     cases.extend(unbuilt(folder, "e2e/cases.json", "cases", "the whole pipeline")?);
     for file in layout::entries(folder)?.into_iter().filter(|entry| entry.ends_with("text")) {
         for text in layout::entries(&file)? {
-            let name = layout::name(folder, &text);
-            cases.push(Case::not_built(name, "the text front end"));
+            let place = layout::name(folder, &text);
+            let described = layout::json(&text)?;
+            for (list, entries) in described.as_object().into_iter().flatten() {
+                for i in 0..entries.as_array().map_or(0, Vec::len) {
+                    let name = format!("{place}/{list}/{i}");
+                    cases.push(Case::not_built(name, "the text front end"));
+                }
+            }
         }
     }
-    if folder.join("fullsize/recipe.json").exists() {
-        cases.push(Case::not_built("fullsize", "full-size models with formula weights"));
+    let recipe = folder.join("fullsize/recipe.json");
+    if recipe.exists() {
+        let described = layout::json(&recipe)?;
+        let models = described.get("models").and_then(Value::as_object);
+        for model in models.into_iter().flat_map(serde_json::Map::keys) {
+            let name = format!("fullsize/{model}");
+            cases.push(Case::not_built(name, "full-size models with formula weights"));
+        }
     }
     Ok(cases)
 }
