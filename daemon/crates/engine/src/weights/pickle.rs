@@ -63,7 +63,6 @@ fn tensors(pickle: &[u8]) -> Result<Vec<(String, StoredTensor)>, String> {
 
 /// The tensors of a pickle by name, and what stands beside them as plain data: the values of the
 /// outermost dictionary that are no tensors (`config`, `info`), null where there is none.
-#[expect(clippy::type_complexity, reason = "names with tensors, and the settings")]
 pub(super) fn contents(pickle: &[u8]) -> Result<(Vec<(String, StoredTensor)>, Value), String> {
     let mut machine = Machine { bytes: pickle, ..Machine::default() };
     let root = machine.run().map_err(|problem| format!("{problem} at byte {}", machine.at))?;

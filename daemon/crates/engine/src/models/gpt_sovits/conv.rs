@@ -48,7 +48,7 @@ impl Conv1d {
     /// As many frames out as in (stride 1): `(taps − 1) / 2` zeros before, the rest behind.
     pub(super) fn same(&self, x: &Tensor) -> Result<Tensor> {
         let reach = (self.taps() - 1) * self.dilation;
-        if reach % 2 == 0 {
+        if reach.is_multiple_of(2) {
             return self.padded(x, reach / 2);
         }
         self.padded(&x.pad_with_zeros(1, reach / 2, reach - reach / 2)?, 0)

@@ -130,7 +130,7 @@ fn block(
         let dilated = weights.conv(&format!("convs1.{i}"), width, (1, dilation))?;
         let plain = weights.conv(&format!("convs2.{i}"), width, (1, 1))?;
         for conv in [&dilated, &plain] {
-            if conv.taps() != kernel || conv.width() != width || kernel % 2 == 0 {
+            if conv.taps() != kernel || conv.width() != width || kernel.is_multiple_of(2) {
                 return Err(EngineError::Malformed {
                     file: weights.path(),
                     problem: format!(
