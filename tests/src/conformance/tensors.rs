@@ -54,6 +54,7 @@ fn numbers(view: &TensorView<'_>) -> anyhow::Result<Vec<f32>> {
         Dtype::BF16 => each::<2>(data, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
         Dtype::I64 => each::<8>(data, |b| i64::from_le_bytes(b) as f32),
         Dtype::I32 => each::<4>(data, |b| i32::from_le_bytes(b) as f32),
+        Dtype::I16 => each::<2>(data, |b| f32::from(i16::from_le_bytes(b))),
         Dtype::U8 | Dtype::BOOL => each::<1>(data, |[b]| f32::from(b)),
         other => bail!("type {other:?} is not compared"),
     })

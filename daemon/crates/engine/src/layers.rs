@@ -112,6 +112,11 @@ impl KvCache {
         Ok((self.keys.narrow(1, 0, end)?, self.values.narrow(1, 0, end)?))
     }
 
+    /// All keys and values, `[kv heads, length, dim]`.
+    pub(crate) fn all(&self) -> Result<(Tensor, Tensor)> {
+        Ok((self.keys.narrow(1, 0, self.length)?, self.values.narrow(1, 0, self.length)?))
+    }
+
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         (self.keys.elem_count() + self.values.elem_count()) * 4

@@ -9,12 +9,16 @@ mod frontend;
 mod lfr;
 mod mel;
 mod online;
+mod resample;
+mod spectrum;
 
 pub use cmvn::Cmvn;
 pub use fbank::{Fbank, FbankSettings};
 pub use frontend::{Frontend, FrontendSettings};
 pub use lfr::LowFrameRate;
 pub use online::OnlineFrontend;
+pub use resample::resample;
+pub use spectrum::{SPECTRUM_BINS, linear_spectrum};
 
 /// Feature rows, one after another.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -2,6 +2,7 @@
 
 pub mod causal_lm;
 mod describe;
+pub mod gpt_sovits;
 pub mod qwen2;
 pub mod sanm;
 pub mod sensevoice;

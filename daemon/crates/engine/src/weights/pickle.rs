@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+use serde_json::Value;
+
 /// Where and how a tensor is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StoredTensor {
@@ -25,10 +27,14 @@ type Id = usize;
 enum Node {
     Nothing,
     Int(i64),
+    Float(f64),
+    Bool(bool),
     Text(String),
     Tuple(Vec<Id>),
     List(Vec<Id>),
     Dict(Vec<(Id, Id)>),
+    /// An instance of a plain settings class: its attributes.
+    Object(Vec<(Id, Id)>),
     Global(String),
     Persistent(Id),
     Tensor(StoredTensor),
@@ -36,7 +42,12 @@ enum Node {
 }
 
 /// Names under which a checkpoint nests its tensors.
-const NESTED_UNDER: [&str; 3] = ["state_dict", "model_state_dict", "model"];
+const NESTED_UNDER: [&str; 4] = ["state_dict", "model_state_dict", "model", "weight"];
+/// Class of a settings object whose attributes are read (GPT-SoVITS, `utils.HParams`).
+const SETTINGS_CLASS: &str = "HParams";
+/// Most values of settings that are kept, and how deep they may nest.
+const MOST_SETTINGS: usize = 10_000;
+const DEEPEST_SETTING: usize = 12;
 /// Longest text kept; a longer one names nothing.
 const LONGEST_NAME: u64 = 256;
 /// Most dimensions of a tensor.
@@ -45,12 +56,20 @@ const MOST_DIMENSIONS: usize = 8;
 const WRAPPED: &str = "module.";
 
 /// The tensors of a pickle by name.
-pub(super) fn tensors(pickle: &[u8]) -> Result<Vec<(String, StoredTensor)>, String> {
+#[cfg(test)]
+fn tensors(pickle: &[u8]) -> Result<Vec<(String, StoredTensor)>, String> {
+    contents(pickle).map(|(tensors, _)| tensors)
+}
+
+/// The tensors of a pickle by name, and what stands beside them as plain data: the values of the
+/// outermost dictionary that are no tensors (`config`, `info`), null where there is none.
+pub(super) fn contents(pickle: &[u8]) -> Result<(Vec<(String, StoredTensor)>, Value), String> {
     let mut machine = Machine { bytes: pickle, ..Machine::default() };
     let root = machine.run().map_err(|problem| format!("{problem} at byte {}", machine.at))?;
     let Node::Dict(mut items) = machine.nodes[root].clone() else {
         return Err("the pickle holds no dictionary of tensors".into());
     };
+    let settings = machine.settings(&items)?;
     for name in NESTED_UNDER {
         let nested = items.iter().find(|(key, value)| {
             machine.is_text(*key, name) && matches!(machine.nodes[*value], Node::Dict(_))
@@ -68,7 +87,7 @@ pub(super) fn tensors(pickle: &[u8]) -> Result<Vec<(String, StoredTensor)>, Stri
             _ => None,
         }
     });
-    Ok(tensors.collect())
+    Ok((tensors.collect(), settings))
 }
 
 /// The stack machine a pickle is a program for.
@@ -163,7 +182,7 @@ impl Machine<'_> {
             }
             b'0' => self.pop().map(|_| ()),
             b'N' | 0x88 | 0x89 => {
-                self.push(Node::Nothing);
+                self.push(if opcode == b'N' { Node::Nothing } else { Node::Bool(opcode == 0x88) });
                 Ok(())
             }
             b'J' | b'K' | b'M' | 0x8A | b'G' | b'X' | 0x8C | 0x8D => self.literal(opcode),
@@ -182,7 +201,7 @@ impl Machine<'_> {
                 Ok(())
             }
             b'R' | 0x81 => self.call(),
-            b'b' => self.pop().map(|_| ()),
+            b'b' => self.build(),
             other => Err(format!("opcode {other:#04x} does not occur in weight files")),
         }
     }
@@ -197,10 +216,9 @@ impl Machine<'_> {
             b'K' => Node::Int(self.number(1)?.cast_signed()),
             b'M' => Node::Int(self.number(2)?.cast_signed()),
             0x8A => self.long()?,
-            b'G' => {
-                self.take(8)?;
-                Node::Nothing
-            }
+            b'G' => Node::Float(f64::from_bits(
+                self.take(8)?.iter().fold(0, |n, &b| n << 8 | u64::from(b)),
+            )),
             other => {
                 let length = self.number(match other {
                     0x8C => 1,
@@ -330,10 +348,70 @@ impl Machine<'_> {
                 }
                 _ => Node::Opaque,
             },
+            name if name.rsplit('.').next() == Some(SETTINGS_CLASS) => Node::Object(Vec::new()),
             _ => Node::Opaque,
         };
         self.push(node);
         Ok(())
+    }
+
+    /// Gives a settings object its attributes; the state of anything else is passed over.
+    fn build(&mut self) -> Step<()> {
+        let state = self.pop()?;
+        let object = self.top()?;
+        if let Node::Dict(pairs) = self.nodes[state].clone()
+            && let Node::Object(have) = &mut self.nodes[object]
+        {
+            have.extend(pairs);
+        }
+        Ok(())
+    }
+
+    /// The plain values among the items of the outermost dictionary.
+    fn settings(&self, items: &[(Id, Id)]) -> Step<Value> {
+        let mut left = MOST_SETTINGS;
+        let mut found = serde_json::Map::new();
+        for &(key, value) in items {
+            if let (Node::Text(name), true) =
+                (&self.nodes[key], NESTED_UNDER.iter().all(|nested| !self.is_text(key, nested)))
+            {
+                let value = self.plain(value, DEEPEST_SETTING, &mut left)?;
+                if !value.is_null() {
+                    found.insert(name.clone(), value);
+                }
+            }
+        }
+        Ok(if found.is_empty() { Value::Null } else { Value::Object(found) })
+    }
+
+    fn plain(&self, id: Id, depth: usize, left: &mut usize) -> Step<Value> {
+        *left = left.checked_sub(1).ok_or("the settings beside the tensors are too large")?;
+        let deeper = depth.checked_sub(1).ok_or("the settings beside the tensors nest too deep")?;
+        Ok(match &self.nodes[id] {
+            Node::Int(value) => Value::from(*value),
+            Node::Float(value) => Value::from(*value),
+            Node::Bool(value) => Value::from(*value),
+            Node::Text(value) => Value::from(value.as_str()),
+            Node::Tuple(items) | Node::List(items) => items
+                .iter()
+                .map(|&item| self.plain(item, deeper, left))
+                .collect::<Step<Vec<_>>>()?
+                .into(),
+            Node::Dict(pairs) | Node::Object(pairs) => {
+                let mut map = serde_json::Map::new();
+                for &(key, value) in pairs {
+                    if let Node::Text(name) = &self.nodes[key] {
+                        map.insert(name.clone(), self.plain(value, deeper, left)?);
+                    }
+                }
+                Value::Object(map)
+            }
+            Node::Nothing
+            | Node::Global(_)
+            | Node::Persistent(_)
+            | Node::Tensor(_)
+            | Node::Opaque => Value::Null,
+        })
     }
 
     fn items(&self, id: Id) -> &[Id] {
@@ -399,6 +477,21 @@ mod tests {
     #[test]
     fn a_checkpoint_of_nothing_holds_no_tensors() {
         assert_eq!(tensors(b"\x80\x02}q\x00."), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_settings_object_becomes_plain_data_and_nothing_is_called() {
+        let pickle =
+            b"\x80\x02}(X\x06\x00\x00\x00weight}X\x06\x00\x00\x00configcutils\nHParams\n)\x81\
+            }(X\x01\x00\x00\x00aK\x05X\x01\x00\x00\x00b\x88ubu.";
+        let (tensors, settings) = contents(pickle).unwrap();
+        assert!(tensors.is_empty());
+        assert_eq!(settings, serde_json::json!({"config": {"a": 5, "b": true}}));
+    }
+
+    #[test]
+    fn settings_that_hold_themselves_are_refused() {
+        assert!(contents(b"}(X\x01\x00\x00\x00a]q\x00h\x00au.").is_err());
     }
 
     #[test]

@@ -71,6 +71,7 @@ pub struct TensorFile {
     path: PathBuf,
     file: File,
     entries: BTreeMap<String, Entry>,
+    settings: serde_json::Value,
 }
 
 impl TensorFile {
@@ -84,12 +85,19 @@ impl TensorFile {
         let mut file = File::open(path).map_err(failed)?;
         let length = file.seek(SeekFrom::End(0)).map_err(failed)?;
         let head = read(&mut file, path, 0..length.min(8))?;
-        let entries = if head.starts_with(b"PK\x03\x04") {
+        let (entries, settings) = if torch_zip::begins(&head) {
             torch_entries(&mut file, path)?
         } else {
-            safetensors_entries(&mut file, path, &head, length)?
+            (safetensors_entries(&mut file, path, &head, length)?, serde_json::Value::Null)
         };
-        Ok(Self { path: path.to_owned(), file, entries })
+        Ok(Self { path: path.to_owned(), file, entries, settings })
+    }
+
+    /// Plain data that a `torch.save` file holds beside its tensors (`config`, `info`); null where
+    /// there is none.
+    #[must_use]
+    pub fn settings(&self) -> &serde_json::Value {
+        &self.settings
     }
 
     /// The file.
@@ -274,7 +282,12 @@ fn count(shape: &[usize]) -> Option<u64> {
     shape.iter().try_fold(1u64, |product, &size| product.checked_mul(size as u64))
 }
 
-fn torch_entries(file: &mut File, path: &Path) -> Result<BTreeMap<String, Entry>, EngineError> {
+type Entries = BTreeMap<String, Entry>;
+
+fn torch_entries(
+    file: &mut File,
+    path: &Path,
+) -> Result<(Entries, serde_json::Value), EngineError> {
     let archive = torch_zip::entries(file).map_err(|error| match error {
         ZipError::Read(source) => EngineError::Read { file: path.to_owned(), source },
         ZipError::Malformed(problem) => malformed(path, problem),
@@ -297,9 +310,9 @@ fn torch_entries(file: &mut File, path: &Path) -> Result<BTreeMap<String, Entry>
         return Err(malformed(path, "the description of the tensors is too large"));
     }
     let pickle = read(file, path, range.clone())?;
-    let tensors = pickle::tensors(&pickle)
+    let (tensors, settings) = pickle::contents(&pickle)
         .map_err(|problem| malformed(path, format!("{name}: {problem}")))?;
-    tensors
+    let entries = tensors
         .into_iter()
         .map(|(tensor, stored)| {
             let storage = archive.get(&format!("{folder}data/{}", stored.storage_key));
@@ -308,7 +321,8 @@ fn torch_entries(file: &mut File, path: &Path) -> Result<BTreeMap<String, Entry>
             })?;
             Ok((tensor, entry))
         })
-        .collect()
+        .collect::<Result<Entries, EngineError>>()?;
+    Ok((entries, settings))
 }
 
 /// Where a tensor lies in its storage; `None` when it does not fit.

@@ -17,6 +17,13 @@ const LOCATOR64_MAGIC: [u8; 4] = *b"PK\x06\x07";
 const ENTRY_MAGIC: [u8; 4] = *b"PK\x01\x02";
 const LOCAL_MAGIC: [u8; 4] = *b"PK\x03\x04";
 
+/// Whether a file begins as such an archive. GPT-SoVITS puts two digits, `00` to `06`, that name the
+/// model's version, over the first two bytes (`process_ckpt.py`).
+pub(super) fn begins(head: &[u8]) -> bool {
+    head.starts_with(&LOCAL_MAGIC)
+        || matches!(head, [b'0', b'0'..=b'6', rest @ ..] if rest.starts_with(&LOCAL_MAGIC[2..]))
+}
+
 /// Why an archive could not be listed.
 #[derive(Debug)]
 pub(super) enum ZipError {
@@ -185,7 +192,8 @@ fn data(
     }
     let header = read_at(file, local, 30)?;
     let mut fields = Fields(&header);
-    if fields.take(4)? != LOCAL_MAGIC {
+    let magic = fields.take(4)?;
+    if magic != LOCAL_MAGIC && !(local == 0 && begins(magic)) {
         return malformed(format!("entry {name} has a damaged header"));
     }
     fields.skip(22)?;
