@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, ensure};
 use companion_engine::Device;
 use companion_engine::chat_template::ChatTemplate;
-use companion_engine::models::qwen2::Qwen2;
+use companion_engine::models::decoder::{Architecture, Decoder};
 use companion_engine::sampling::{SamplingOptions, filter, softmax};
 use companion_engine::tokenizer::{TextStream, TextTokenizer};
 use serde_json::Value;
@@ -65,7 +65,7 @@ fn model_case(label: &str, dir: &Path) -> Case {
     if config.get("quantization_config").is_some() {
         return Case::not_built(label, "GPTQ and AWQ weights are not built yet");
     }
-    if kind != "qwen2" {
+    if Architecture::named(&kind).is_none() {
         return Case::not_built(label, format!("models of type {kind} are not built yet"));
     }
     let dir = dir.to_owned();
@@ -88,7 +88,7 @@ fn gguf_case(label: &str, dir: &Path, file: &Path) -> Case {
     let case = format!("{label}/{stem}");
     let model = companion_engine::weights::GgufFile::open(file)
         .and_then(|gguf| gguf.text("general.architecture").map(str::to_owned));
-    if matches!(&model, Ok(architecture) if architecture != "qwen2") {
+    if matches!(&model, Ok(architecture) if Architecture::named(architecture).is_none()) {
         return Case::not_built(case, "GGUF files of this architecture are not built yet");
     }
     let (dir, file) = (dir.to_owned(), file.to_owned());
@@ -126,7 +126,7 @@ fn host(tensor: &candle_core::Tensor) -> anyhow::Result<HostTensor> {
 impl Run {
     fn check(&self, settings: &Settings, findings: &mut Findings) -> anyhow::Result<()> {
         ensure!(settings.device == DeviceChoice::Cpu, "this build has no CUDA");
-        let mut model = Qwen2::load(&self.weights, &Device::Cpu)?;
+        let mut model = Decoder::load(&self.weights, &Device::Cpu)?;
         let expected = tensors::read(&self.logits)?;
         let described = json(&self.described)?;
         let cases = described["cases"].as_array().context("no cases")?;
@@ -148,7 +148,7 @@ impl Run {
     /// All positions at once, in chunks, and with the cache's head reused: always the same logits.
     fn prefill(
         &self,
-        model: &mut Qwen2,
+        model: &mut Decoder,
         case: &Value,
         name: &str,
         expected: &BTreeMap<String, HostTensor>,
@@ -202,7 +202,7 @@ impl Run {
     /// Feeds the recorded tokens through the cache.
     fn decode(
         &self,
-        model: &mut Qwen2,
+        model: &mut Decoder,
         case: &Value,
         name: &str,
         expected: &BTreeMap<String, HostTensor>,
@@ -225,7 +225,7 @@ impl Run {
     /// Decodes freely; a first difference is excused where the reference itself was undecided.
     fn greedy(
         &self,
-        model: &mut Qwen2,
+        model: &mut Decoder,
         case: &Value,
         name: &str,
         expected: &BTreeMap<String, HostTensor>,
