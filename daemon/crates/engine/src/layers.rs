@@ -1,7 +1,11 @@
 //! Layers that the language models share: linear maps, norms, rotary positions, the KV cache.
 
+use std::sync::Arc;
+
 use candle_core::quantized::QMatMul;
 use candle_core::{DType, Device, Module, Result, Tensor};
+
+use crate::quant::Packed;
 
 /// A linear map with its weights as they are kept: plain, or quantised.
 #[derive(Debug, Clone)]
@@ -10,14 +14,37 @@ pub(crate) enum Linear {
     Dense(Tensor, Option<Tensor>),
     /// Quantised weights and bias `[out]`.
     Quantized(QMatMul, Option<Tensor>),
+    /// Packed weights (CPU) and bias `[out]`.
+    Packed(Arc<Packed>, Option<Tensor>),
 }
 
 impl Linear {
+    /// A map of packed weights; dequantised on a device other than the CPU.
+    pub(crate) fn packed(weights: Packed, bias: Option<Tensor>, device: &Device) -> Result<Self> {
+        if device.is_cpu() {
+            return Ok(Self::Packed(Arc::new(weights), bias));
+        }
+        Ok(Self::Dense(weights.dense(0..weights.outputs(), device)?.t()?, bias))
+    }
+
+    /// Bytes of its weights.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Dense(weights, _) => weights.elem_count() * 4,
+            Self::Quantized(QMatMul::QTensor(weights), _) => weights.storage_size_in_bytes(),
+            Self::Quantized(QMatMul::Tensor(weights) | QMatMul::TensorF16(weights), _) => {
+                weights.elem_count() * weights.dtype().size_in_bytes()
+            }
+            Self::Packed(weights, _) => weights.bytes(),
+        }
+    }
+
     /// `x` `[rows, in]` to `[rows, out]`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (y, bias) = match self {
             Self::Dense(weights, bias) => (x.matmul(weights)?, bias),
             Self::Quantized(weights, bias) => (weights.forward(x)?, bias),
+            Self::Packed(weights, bias) => (weights.forward(x)?, bias),
         };
         match bias {
             Some(bias) => y.broadcast_add(bias),

@@ -268,13 +268,6 @@ pub(super) fn architecture(directory: &Path) -> Result<String, EngineError> {
     let malformed = |problem: String| EngineError::Malformed { file: file.clone(), problem };
     let json: serde_json::Value =
         serde_json::from_slice(&read_small(&file)?).map_err(|e| malformed(e.to_string()))?;
-    if json.get("quantization_config").is_some() {
-        return Err(EngineError::Config {
-            file: file.clone(),
-            key: "quantization_config".to_owned(),
-            problem: "GPTQ and AWQ weights are not built yet; use safetensors or GGUF".to_owned(),
-        });
-    }
     let kind = json.get("model_type").and_then(serde_json::Value::as_str);
     kind.map(str::to_owned).ok_or_else(|| malformed("model_type is missing".to_owned()))
 }

@@ -1,13 +1,15 @@
 //! Models, one architecture per module.
 
+mod bert;
 pub mod causal_lm;
 pub mod decoder;
 mod describe;
+pub mod embedder;
 mod llama;
 mod qwen2;
 mod qwen3;
 pub mod sanm;
 pub mod sensevoice;
-mod settings;
+pub(crate) mod settings;
 
 pub use describe::{ModelDescription, ModelKind, describe};

@@ -7,6 +7,7 @@ use super::Architecture;
 use crate::EngineError;
 use crate::layers::RopeScaling;
 use crate::models::settings::{LARGEST, Settings};
+use crate::quant::QuantScheme;
 use crate::weights::GgufFile;
 
 /// Whether a group of linear maps has biases.
@@ -72,6 +73,7 @@ pub struct DecoderConfig {
     pub(crate) mlp_bias: bool,
     /// Whether a head's neighbours are rotated against each other, not its halves.
     pub(crate) interleaved: bool,
+    pub(crate) quant: Option<QuantScheme>,
 }
 
 impl DecoderConfig {
@@ -121,6 +123,7 @@ impl DecoderConfig {
             output_bias: bias(differs.output_bias)?,
             mlp_bias: bias(differs.mlp_bias)?,
             interleaved: false,
+            quant: QuantScheme::read(&s)?,
         };
         config.check(s.file())?;
         Ok(config)
@@ -188,6 +191,7 @@ impl DecoderConfig {
             output_bias: bias(differs.output_bias, "attn_output"),
             mlp_bias: bias(differs.mlp_bias, "ffn_up"),
             interleaved: differs.gguf_interleaved,
+            quant: None,
         };
         config.check(gguf.path())?;
         Ok(config)
@@ -229,10 +233,6 @@ fn refuse_variants(s: &Settings) -> Result<(), EngineError> {
     let act = s.text("hidden_act", Some("silu"))?;
     if act != "silu" {
         return Err(s.wrong("hidden_act", format!("is {act:?}, expected \"silu\"")));
-    }
-    if s.get("quantization_config").is_some() {
-        let problem = "GPTQ and AWQ weights are not built yet; use safetensors or GGUF";
-        return Err(s.wrong("quantization_config", problem));
     }
     let window = s.get("sliding_window").is_some();
     if window && s.flag("use_sliding_window", false)? {

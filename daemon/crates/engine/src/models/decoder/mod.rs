@@ -133,7 +133,7 @@ impl Decoder {
     ) -> std::result::Result<Self, EngineError> {
         let config = DecoderConfig::read(directory)?;
         let weights = ShardedWeights::open(directory)?;
-        let mut source = Release::new(weights, device);
+        let mut source = Release::new(weights, config.quant, device);
         Self::build(config, &mut source, with_head, device)
     }
 

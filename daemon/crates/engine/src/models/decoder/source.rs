@@ -7,6 +7,7 @@ use candle_core::{Device, Tensor};
 use super::placing;
 use crate::EngineError;
 use crate::layers::Linear;
+use crate::quant::QuantScheme;
 use crate::weights::{GgufFile, ShardedWeights};
 
 /// Sizes of a linear map and whether it has a bias.
@@ -43,14 +44,19 @@ pub(super) struct Release<'a> {
     pub(super) weights: ShardedWeights,
     /// `model.` or nothing.
     prefix: &'static str,
+    quant: Option<QuantScheme>,
     device: &'a Device,
     bytes: usize,
 }
 
 impl<'a> Release<'a> {
-    pub(super) fn new(weights: ShardedWeights, device: &'a Device) -> Self {
+    pub(super) fn new(
+        weights: ShardedWeights,
+        quant: Option<QuantScheme>,
+        device: &'a Device,
+    ) -> Self {
         let bare = weights.has("embed_tokens.weight");
-        Self { weights, prefix: if bare { "" } else { "model." }, device, bytes: 0 }
+        Self { weights, prefix: if bare { "" } else { "model." }, quant, device, bytes: 0 }
     }
 
     fn read(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, EngineError> {
@@ -73,10 +79,22 @@ impl<'a> Release<'a> {
         format!("{}layers.{layer}.{inner}", self.prefix)
     }
 
-    /// The map `name`.
+    /// The map `name`, packed where the file has it packed.
     fn map(&mut self, name: &str, shape: LinearShape) -> Result<Linear, EngineError> {
         let LinearShape { input, output, bias } = shape;
         let stored_bias = format!("{name}.bias");
+        let packed = format!("{name}.qweight");
+        if let Some(scheme) = self.quant
+            && self.weights.has(&packed)
+        {
+            let weights = scheme.load(&mut self.weights, name, input, output)?;
+            // Some quantisers write a bias for every map.
+            let bias = bias || self.weights.has(&stored_bias);
+            let bias = if bias { Some(self.read(&stored_bias, &[output])?) } else { None };
+            let map = Linear::packed(weights, bias, self.device).map_err(placing)?;
+            self.bytes += map.bytes();
+            return Ok(map);
+        }
         let weights = self.read(&format!("{name}.weight"), &[output, input])?;
         let bias = if bias { Some(self.read(&stored_bias, &[output])?) } else { None };
         Ok(Linear::Dense(weights.t().map_err(placing)?, bias))
