@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, ensure};
 use companion_engine::Device;
 use companion_engine::chat_template::ChatTemplate;
-use companion_engine::models::qwen2::Qwen2;
+use companion_engine::models::decoder::{Architecture, Decoder};
 use companion_engine::sampling::{SamplingOptions, filter, softmax};
 use companion_engine::tokenizer::{TextStream, TextTokenizer};
 use serde_json::Value;
@@ -35,10 +35,24 @@ pub fn cases(folder: &Path) -> anyhow::Result<Vec<Case>> {
             found.push(Case::new(label, move |_, findings| sampling(&dir, findings)));
             continue;
         }
-        if expected.join("cases.json").is_file() {
+        let own = (!dir.ends_with("expected")).then_some(&dir);
+        let recorded = [Some(&expected), own]
+            .into_iter()
+            .flatten()
+            .find(|d| d.join("embeddings.safetensors").is_file())
+            .cloned();
+        if let Some(recorded) = recorded {
+            let inner = dir.join("model");
+            let model = if dir.join("config.json").is_file() { dir.clone() } else { inner };
+            found.push(if model.join("config.json").is_file() {
+                Case::new(label.clone(), move |_, findings| {
+                    super::embedders::embedder(&model, &recorded, findings)
+                })
+            } else {
+                Case::not_built(label.clone(), "the weights are not in this folder")
+            });
+        } else if expected.join("cases.json").is_file() {
             found.push(model_case(&label, &dir));
-        } else if dir.join("cases.json").is_file() && dir.file_name() != Some("expected".as_ref()) {
-            found.push(Case::not_built(label.clone(), "embedders are not built yet"));
         }
         if expected.join("tokenizer.json").is_file() {
             let dir = dir.clone();
@@ -62,10 +76,7 @@ fn model_case(label: &str, dir: &Path) -> Case {
         return Case::not_built(label, "a model without config.json");
     };
     let kind = config["model_type"].as_str().unwrap_or_default().to_owned();
-    if config.get("quantization_config").is_some() {
-        return Case::not_built(label, "GPTQ and AWQ weights are not built yet");
-    }
-    if kind != "qwen2" {
+    if Architecture::named(&kind).is_none() {
         return Case::not_built(label, format!("models of type {kind} are not built yet"));
     }
     let dir = dir.to_owned();
@@ -88,7 +99,7 @@ fn gguf_case(label: &str, dir: &Path, file: &Path) -> Case {
     let case = format!("{label}/{stem}");
     let model = companion_engine::weights::GgufFile::open(file)
         .and_then(|gguf| gguf.text("general.architecture").map(str::to_owned));
-    if matches!(&model, Ok(architecture) if architecture != "qwen2") {
+    if matches!(&model, Ok(architecture) if Architecture::named(architecture).is_none()) {
         return Case::not_built(case, "GGUF files of this architecture are not built yet");
     }
     let (dir, file) = (dir.to_owned(), file.to_owned());
@@ -126,7 +137,7 @@ fn host(tensor: &candle_core::Tensor) -> anyhow::Result<HostTensor> {
 impl Run {
     fn check(&self, settings: &Settings, findings: &mut Findings) -> anyhow::Result<()> {
         ensure!(settings.device == DeviceChoice::Cpu, "this build has no CUDA");
-        let mut model = Qwen2::load(&self.weights, &Device::Cpu)?;
+        let mut model = Decoder::load(&self.weights, &Device::Cpu)?;
         let expected = tensors::read(&self.logits)?;
         let described = json(&self.described)?;
         let cases = described["cases"].as_array().context("no cases")?;
@@ -148,7 +159,7 @@ impl Run {
     /// All positions at once, in chunks, and with the cache's head reused: always the same logits.
     fn prefill(
         &self,
-        model: &mut Qwen2,
+        model: &mut Decoder,
         case: &Value,
         name: &str,
         expected: &BTreeMap<String, HostTensor>,
@@ -202,7 +213,7 @@ impl Run {
     /// Feeds the recorded tokens through the cache.
     fn decode(
         &self,
-        model: &mut Qwen2,
+        model: &mut Decoder,
         case: &Value,
         name: &str,
         expected: &BTreeMap<String, HostTensor>,
@@ -225,7 +236,7 @@ impl Run {
     /// Decodes freely; a first difference is excused where the reference itself was undecided.
     fn greedy(
         &self,
-        model: &mut Qwen2,
+        model: &mut Decoder,
         case: &Value,
         name: &str,
         expected: &BTreeMap<String, HostTensor>,

@@ -6,6 +6,7 @@ use std::{path::Path, time::Instant};
 
 pub mod asr;
 pub mod compare;
+mod embedders;
 pub mod llm;
 pub mod report;
 pub mod tensors;

@@ -1,7 +1,11 @@
 //! Layers that the language models share: linear maps, norms, rotary positions, the KV cache.
 
+use std::sync::Arc;
+
 use candle_core::quantized::QMatMul;
 use candle_core::{DType, Device, Module, Result, Tensor};
+
+use crate::quant::Packed;
 
 /// A linear map with its weights as they are kept: plain, or quantised.
 #[derive(Debug, Clone)]
@@ -10,14 +14,37 @@ pub(crate) enum Linear {
     Dense(Tensor, Option<Tensor>),
     /// Quantised weights and bias `[out]`.
     Quantized(QMatMul, Option<Tensor>),
+    /// Packed weights (CPU) and bias `[out]`.
+    Packed(Arc<Packed>, Option<Tensor>),
 }
 
 impl Linear {
+    /// A map of packed weights; dequantised on a device other than the CPU.
+    pub(crate) fn packed(weights: Packed, bias: Option<Tensor>, device: &Device) -> Result<Self> {
+        if device.is_cpu() {
+            return Ok(Self::Packed(Arc::new(weights), bias));
+        }
+        Ok(Self::Dense(weights.dense(0..weights.outputs(), device)?.t()?, bias))
+    }
+
+    /// Bytes of its weights.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Dense(weights, _) => weights.elem_count() * 4,
+            Self::Quantized(QMatMul::QTensor(weights), _) => weights.storage_size_in_bytes(),
+            Self::Quantized(QMatMul::Tensor(weights) | QMatMul::TensorF16(weights), _) => {
+                weights.elem_count() * weights.dtype().size_in_bytes()
+            }
+            Self::Packed(weights, _) => weights.bytes(),
+        }
+    }
+
     /// `x` `[rows, in]` to `[rows, out]`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (y, bias) = match self {
             Self::Dense(weights, bias) => (x.matmul(weights)?, bias),
             Self::Quantized(weights, bias) => (weights.forward(x)?, bias),
+            Self::Packed(weights, bias) => (weights.forward(x)?, bias),
         };
         match bias {
             Some(bias) => y.broadcast_add(bias),
@@ -26,30 +53,70 @@ impl Linear {
     }
 }
 
-/// Cosines and sines of rotary positions (Su et al. 2021), the two halves of a head rotated against
-/// each other as in GPT-NeoX.
+/// How the frequencies of rotary positions are slowed for contexts longer than those first trained on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum RopeScaling {
+    /// Not at all.
+    None,
+    /// All by one factor (Chen et al. 2023, "Extending Context Window via Position Interpolation").
+    Linear(f64),
+    /// By wavelength against the original context: short waves stay, long ones are slowed by `factor`,
+    /// those between are blended (`apply_scaling` in `models/llama3/reference_impl/model.py` of
+    /// meta-llama/llama-models).
+    Llama3 {
+        /// Of the long waves.
+        factor: f64,
+        /// Waves longer than `original / low` are long.
+        low: f64,
+        /// Waves shorter than `original / high` are short.
+        high: f64,
+        /// Positions of the original context.
+        original: f64,
+    },
+}
+
+impl RopeScaling {
+    /// Radians per position of each of the `dim / 2` pairs of a head, with base `theta`.
+    pub(crate) fn speeds(self, dim: usize, theta: f64) -> Vec<f32> {
+        let half = dim / 2;
+        let scaled = |i: usize| {
+            #[expect(clippy::cast_precision_loss, reason = "head sizes")]
+            let speed = theta.powf(-(i as f64) / half as f64);
+            match self {
+                Self::None => speed,
+                Self::Linear(factor) => speed / factor,
+                Self::Llama3 { factor, low, high, original } => {
+                    let waves = original * speed / (2.0 * std::f64::consts::PI);
+                    let kept = ((waves - low) / (high - low)).clamp(0.0, 1.0);
+                    kept * speed + (1.0 - kept) * speed / factor
+                }
+            }
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "the engine computes in f32")]
+        (0..half).map(|i| scaled(i) as f32).collect()
+    }
+}
+
+/// Cosines and sines of rotary positions (Su et al. 2021): the two halves of a head rotated against
+/// each other as in GPT-NeoX, or neighbours as in the paper.
 #[derive(Debug)]
 pub(crate) struct Rope {
     cos: Tensor,
     sin: Tensor,
     speed: Vec<f32>,
+    interleaved: bool,
 }
 
 impl Rope {
-    /// Tables for heads of `dim` with base `theta`, for `rows` positions.
-    pub(crate) fn new(dim: usize, theta: f64, rows: usize, device: &Device) -> Result<Self> {
-        let half = dim / 2;
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            reason = "head sizes"
-        )]
-        let speed = (0..half).map(|i| theta.powf(-(i as f64) / half as f64) as f32).collect();
-        let mut rope = Self {
-            cos: Tensor::zeros((0, half), DType::F32, device)?,
-            sin: Tensor::zeros((0, half), DType::F32, device)?,
-            speed,
-        };
+    /// Tables for `rows` positions; `speed` holds the radians per position of each pair of a head.
+    pub(crate) fn new(
+        speed: Vec<f32>,
+        interleaved: bool,
+        rows: usize,
+        device: &Device,
+    ) -> Result<Self> {
+        let empty = Tensor::zeros((0, speed.len()), DType::F32, device)?;
+        let mut rope = Self { cos: empty.clone(), sin: empty, speed, interleaved };
         rope.reach(rows, device)?;
         Ok(rope)
     }
@@ -75,7 +142,12 @@ impl Rope {
         self.reach(position + rows, x.device())?;
         let cos = self.cos.narrow(0, position, rows)?;
         let sin = self.sin.narrow(0, position, rows)?;
-        candle_nn::rotary_emb::rope(&x.unsqueeze(0)?.contiguous()?, &cos, &sin)?.squeeze(0)
+        let x = x.unsqueeze(0)?.contiguous()?;
+        if self.interleaved {
+            candle_nn::rotary_emb::rope_i(&x, &cos, &sin)?.squeeze(0)
+        } else {
+            candle_nn::rotary_emb::rope(&x, &cos, &sin)?.squeeze(0)
+        }
     }
 }
 
@@ -160,4 +232,34 @@ fn causal_mask(rows: usize, all: usize, device: &Device) -> Result<Tensor> {
         .flat_map(|r| (0..all).map(move |c| if c <= before + r { 0.0 } else { f32::NEG_INFINITY }))
         .collect();
     Tensor::from_vec(mask, (rows, all), device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn llama_slows_long_waves_and_keeps_short_ones() {
+        let plain = RopeScaling::None.speeds(32, 500_000.0);
+        let scaling = RopeScaling::Llama3 { factor: 8.0, low: 1.0, high: 4.0, original: 256.0 };
+        let slowed = scaling.speeds(32, 500_000.0);
+        let ratios: Vec<f32> = plain.iter().zip(&slowed).map(|(p, s)| p / s).collect();
+        assert!((ratios[0] - 1.0).abs() < 1e-6 && (ratios[15] - 8.0).abs() < 1e-4, "{ratios:?}");
+        assert!(ratios.windows(2).all(|pair| pair[0] <= pair[1] + 1e-4), "{ratios:?}");
+        assert!(ratios.iter().any(|r| *r > 1.01 && *r < 7.9), "{ratios:?}");
+    }
+
+    #[test]
+    fn neighbours_and_halves_rotate_alike_when_reordered() {
+        let speed = RopeScaling::None.speeds(4, 100.0);
+        let device = Device::Cpu;
+        let halves = Tensor::new(&[[[1f32, 2.0, 3.0, 4.0]]], &device).unwrap();
+        let pairs = Tensor::new(&[[[1f32, 3.0, 2.0, 4.0]]], &device).unwrap();
+        let mut rope = Rope::new(speed.clone(), false, 8, &device).unwrap();
+        let a: Vec<f32> =
+            rope.rotate(&halves, 5).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let mut rope = Rope::new(speed, true, 8, &device).unwrap();
+        let b: Vec<f32> = rope.rotate(&pairs, 5).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        assert_eq!(a, [b[0], b[2], b[1], b[3]]);
+    }
 }

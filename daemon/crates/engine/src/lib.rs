@@ -9,6 +9,7 @@ pub mod ctc;
 pub mod dsp;
 mod layers;
 pub mod models;
+mod quant;
 pub mod sampling;
 pub mod sentencepiece;
 pub mod tokenizer;

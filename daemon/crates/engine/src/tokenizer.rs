@@ -41,8 +41,14 @@ impl TextTokenizer {
     pub fn open(directory: &Path) -> Result<Self, EngineError> {
         let file = directory.join("tokenizer.json");
         let bytes = crate::weights::read_small(&file)?;
-        let inner = Tokenizer::from_bytes(bytes)
-            .map_err(|e| EngineError::Malformed { file, problem: e.to_string() })?;
+        let malformed = |e: tokenizers::Error| EngineError::Malformed {
+            file: file.clone(),
+            problem: e.to_string(),
+        };
+        let mut inner = Tokenizer::from_bytes(bytes).map_err(malformed)?;
+        // Some releases cut and pad in here; who reads the text decides that.
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(malformed)?;
         Ok(Self { inner, bytes: byte_table() })
     }
 

@@ -1,5 +1,5 @@
 //! A language model with its tokenizer and template: generation over a KV cache that is kept from
-//! turn to turn. The architectures are an enum: a closed set, no virtual calls in the loop.
+//! turn to turn. The architectures share one decoder.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -9,7 +9,7 @@ use candle_core::{Device, Tensor};
 
 use crate::EngineError;
 use crate::chat_template::{ChatMessage, ChatTemplate};
-use crate::models::qwen2::Qwen2;
+use crate::models::decoder::{Architecture, Decoder};
 use crate::sampling::{Sampler, SamplingOptions};
 use crate::tokenizer::{TextStream, TextTokenizer};
 use crate::weights::read_small;
@@ -52,15 +52,10 @@ pub struct GenerationStats {
     pub new_tokens: usize,
 }
 
-#[derive(Debug)]
-enum Architecture {
-    Qwen2(Box<Qwen2>),
-}
-
 /// A loaded model. One owner.
 #[derive(Debug)]
 pub struct CausalLm {
-    model: Architecture,
+    model: Decoder,
     tokenizer: Arc<TextTokenizer>,
     template: ChatTemplate,
     ends: Vec<u32>,
@@ -82,24 +77,18 @@ impl CausalLm {
     ) -> Result<Self, EngineError> {
         let gguf = gguf_in(directory);
         let architecture = architecture(directory)?;
-        let model = match architecture.as_str() {
-            "qwen2" => {
-                let weights = gguf.as_deref().unwrap_or(directory);
-                Architecture::Qwen2(Box::new(Qwen2::load(weights, device)?))
-            }
-            other => {
-                return Err(EngineError::Config {
-                    file: directory.join("config.json"),
-                    key: "model_type".to_owned(),
-                    problem: format!("{other} is not built; supported: qwen2"),
-                });
-            }
-        };
+        if Architecture::named(&architecture).is_none() {
+            return Err(EngineError::Config {
+                file: directory.join("config.json"),
+                key: "model_type".to_owned(),
+                problem: Architecture::unknown(&architecture),
+            });
+        }
+        let model = Decoder::load(gguf.as_deref().unwrap_or(directory), device)?;
         let tokenizer = Arc::new(TextTokenizer::open(directory)?);
         let template = ChatTemplate::open(directory)?;
         let ends = end_tokens(directory, &tokenizer)?;
-        let Architecture::Qwen2(inner) = &model;
-        let max_context = max_context.min(inner.config().max_position_embeddings);
+        let max_context = max_context.min(model.config().max_position_embeddings);
         Ok(Self { model, tokenizer, template, ends, cached: Vec::new(), max_context })
     }
 
@@ -127,8 +116,7 @@ impl CausalLm {
     /// Bytes of weights and of the KV cache.
     #[must_use]
     pub fn bytes(&self) -> (usize, usize) {
-        let Architecture::Qwen2(model) = &self.model;
-        model.bytes()
+        self.model.bytes()
     }
 
     /// Runs every path once, so that the first turn pays nothing for it.
@@ -149,13 +137,11 @@ impl CausalLm {
 
     fn cut(&mut self, length: usize) {
         self.cached.truncate(length);
-        let Architecture::Qwen2(model) = &mut self.model;
-        model.truncate(length);
+        self.model.truncate(length);
     }
 
     fn step(&mut self, ids: &[u32]) -> Result<Tensor, EngineError> {
-        let Architecture::Qwen2(model) = &mut self.model;
-        let logits = model.forward(ids, false, None)?;
+        let logits = self.model.forward(ids, false, None)?;
         self.cached.extend_from_slice(ids);
         Ok(logits)
     }
@@ -282,13 +268,6 @@ pub(super) fn architecture(directory: &Path) -> Result<String, EngineError> {
     let malformed = |problem: String| EngineError::Malformed { file: file.clone(), problem };
     let json: serde_json::Value =
         serde_json::from_slice(&read_small(&file)?).map_err(|e| malformed(e.to_string()))?;
-    if json.get("quantization_config").is_some() {
-        return Err(EngineError::Config {
-            file: file.clone(),
-            key: "quantization_config".to_owned(),
-            problem: "GPTQ and AWQ weights are not built yet; use safetensors or GGUF".to_owned(),
-        });
-    }
     let kind = json.get("model_type").and_then(serde_json::Value::as_str);
     kind.map(str::to_owned).ok_or_else(|| malformed("model_type is missing".to_owned()))
 }
@@ -320,7 +299,8 @@ fn end_tokens(directory: &Path, tokenizer: &TextTokenizer) -> Result<Vec<u32>, E
             None => {}
         }
     }
-    ends.extend(["<|im_end|>", "<|endoftext|>"].iter().filter_map(|t| tokenizer.id(t)));
+    let usual = ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>"];
+    ends.extend(usual.iter().filter_map(|t| tokenizer.id(t)));
     ends.sort_unstable();
     ends.dedup();
     Ok(ends)

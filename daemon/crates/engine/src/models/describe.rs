@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::causal_lm;
+use super::decoder::Architecture;
 use crate::weights::read_small;
 
 /// What a model is for.
@@ -25,9 +26,6 @@ pub struct ModelDescription {
     pub problem: Option<String>,
 }
 
-/// Architectures of language models that are built.
-const BUILT: [&str; 1] = ["qwen2"];
-
 /// Describes a directory; `None` when it holds no model.
 #[must_use]
 pub fn describe(directory: &Path) -> Option<ModelDescription> {
@@ -40,7 +38,7 @@ pub fn describe(directory: &Path) -> Option<ModelDescription> {
     let kind = ModelKind::CausalLm;
     match causal_lm::architecture(directory) {
         Ok(architecture) => {
-            let known = BUILT.contains(&architecture.as_str());
+            let known = Architecture::named(&architecture).is_some();
             let problem = (!known).then(|| format!("{architecture} is not built"));
             Some(ModelDescription { kind, architecture, problem })
         }

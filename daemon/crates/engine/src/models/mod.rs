@@ -1,10 +1,16 @@
 //! Models, one architecture per module.
 
+mod bert;
 pub mod causal_lm;
+pub mod decoder;
 mod describe;
+pub mod embedder;
 pub mod gpt_sovits;
-pub mod qwen2;
+mod llama;
+mod qwen2;
+mod qwen3;
 pub mod sanm;
 pub mod sensevoice;
+pub(crate) mod settings;
 
 pub use describe::{ModelDescription, ModelKind, describe};

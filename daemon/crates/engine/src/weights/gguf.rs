@@ -196,6 +196,12 @@ impl GgufFile {
         self.content.tensor_infos.contains_key(name)
     }
 
+    /// The shape of a tensor.
+    #[must_use]
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.content.tensor_infos.get(name).map(|info| info.shape.dims())
+    }
+
     /// A quantised tensor of this shape.
     ///
     /// # Errors

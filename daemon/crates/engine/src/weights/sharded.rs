@@ -16,7 +16,8 @@ pub struct ShardedWeights {
 }
 
 impl ShardedWeights {
-    /// Opens `model.safetensors`, or the shards of `model.safetensors.index.json`.
+    /// Opens `model.safetensors`, the shards of `model.safetensors.index.json`, or
+    /// `pytorch_model.bin`.
     ///
     /// # Errors
     /// When a file is missing or damaged, or the index names a file outside of the directory.
@@ -25,7 +26,9 @@ impl ShardedWeights {
         let names = if index.is_file() {
             shard_names(&index)?
         } else {
-            vec!["model.safetensors".to_owned()]
+            let plain = ["model.safetensors", "pytorch_model.bin"];
+            let name = plain.into_iter().find(|n| directory.join(n).is_file()).unwrap_or(plain[0]);
+            vec![name.to_owned()]
         };
         let mut weights = Self { files: Vec::new(), place: HashMap::new() };
         for name in names {
@@ -55,6 +58,26 @@ impl ShardedWeights {
     ) -> Result<Tensor, EngineError> {
         let at = self.place.get(name).copied().unwrap_or_default();
         self.files[at].tensor(name, shape, device)
+    }
+}
+
+impl ShardedWeights {
+    /// The values of a tensor of this shape as f32.
+    ///
+    /// # Errors
+    /// As [`TensorFile::values`].
+    pub fn floats(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, EngineError> {
+        let at = self.place.get(name).copied().unwrap_or_default();
+        self.files[at].values(name, shape)
+    }
+
+    /// The 32-bit words of an integer tensor of this shape.
+    ///
+    /// # Errors
+    /// As [`TensorFile::words`].
+    pub fn words(&mut self, name: &str, shape: &[usize]) -> Result<Vec<u32>, EngineError> {
+        let at = self.place.get(name).copied().unwrap_or_default();
+        self.files[at].words(name, shape)
     }
 }
 

@@ -150,6 +150,30 @@ impl TensorFile {
         })
     }
 
+    /// The 32-bit words of an integer tensor of a safetensors file, row-major.
+    ///
+    /// # Errors
+    /// When it is missing, has another shape than `shape`, or another type.
+    pub fn words(&mut self, name: &str, shape: &[usize]) -> Result<Vec<u32>, EngineError> {
+        let (file, tensor) = (self.path.clone(), name.to_owned());
+        let Some(entry) = self.entries.get(name) else {
+            return Err(EngineError::MissingTensor { file, tensor });
+        };
+        let (range, found) = (entry.bytes.clone(), entry.shape.clone());
+        if found != shape {
+            return Err(EngineError::Shape { file, tensor, expected: shape.to_vec(), found });
+        }
+        if entry.element != "I32" {
+            let found = entry.element.clone();
+            return Err(EngineError::Type { file, tensor, expected: "I32", found });
+        }
+        let bytes = read(&mut self.file, &self.path, range)?;
+        if count(shape).and_then(|n| n.checked_mul(4)) != Some(bytes.len() as u64) {
+            return Err(malformed(&file, format!("tensor {name} does not fill its shape")));
+        }
+        Ok(bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect())
+    }
+
     /// A tensor as f32 on a device.
     ///
     /// # Errors

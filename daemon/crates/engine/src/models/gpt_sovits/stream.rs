@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn a_shifted_chunk_is_found_and_joined_without_a_seam() {
-        let wave: Vec<f32> = (0..600u16).map(|i| (f32::from(i * i % 977) / 977.0) - 0.5).collect();
+        let value = |i: u32| u16::try_from(i * i % 977).unwrap();
+        let wave: Vec<f32> = (0..600).map(|i| f32::from(value(i)) / 977.0 - 0.5).collect();
         let (joined, offset) = join(&wave[..300], &wave[180..], 100, 50);
         assert_eq!(offset, 20);
         assert_eq!(joined.len(), 600);

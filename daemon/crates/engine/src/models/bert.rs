@@ -1,0 +1,196 @@
+//! BERT (Devlin et al. 2019) and XLM-RoBERTa (Conneau et al. 2020) as encoders: learnt positions, post-norm
+//! blocks, GELU with erf. MiniLM and bge have the layout of `BertModel`; BGE-M3 that of
+//! `XLMRobertaModel`, whose positions start behind the padding's id. One text at a time, so there is
+//! no padding to mask. Computed in f32.
+
+use std::path::Path;
+
+use candle_core::{Device, Result, Tensor};
+use candle_nn::ops::{layer_norm, softmax_last_dim};
+
+use crate::EngineError;
+use crate::layers::Linear;
+use crate::models::settings::Settings;
+use crate::weights::ShardedWeights;
+
+type Loaded<T> = std::result::Result<T, EngineError>;
+
+#[derive(Debug)]
+struct Norm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f32,
+}
+
+impl Norm {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        layer_norm(&x.contiguous()?, &self.weight, &self.bias, self.eps)
+    }
+}
+
+#[derive(Debug)]
+struct Layer {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    out: Linear,
+    attention_norm: Norm,
+    widen: Linear,
+    narrow: Linear,
+    norm: Norm,
+}
+
+/// An encoder of token ids.
+#[derive(Debug)]
+pub(super) struct Bert {
+    words: Tensor,
+    positions: Tensor,
+    /// Row of the first token type, `[1, hidden]`.
+    kind: Tensor,
+    norm: Norm,
+    layers: Vec<Layer>,
+    heads: usize,
+    first_position: usize,
+    vocab: usize,
+    device: Device,
+}
+
+struct Source<'a> {
+    weights: ShardedWeights,
+    prefix: String,
+    eps: f32,
+    device: &'a Device,
+}
+
+impl Source<'_> {
+    fn tensor(&mut self, name: &str, shape: &[usize]) -> Loaded<Tensor> {
+        self.weights.tensor(&format!("{}{name}", self.prefix), shape, self.device)
+    }
+
+    fn linear(&mut self, name: &str, input: usize, output: usize) -> Loaded<Linear> {
+        let weights = self.tensor(&format!("{name}.weight"), &[output, input])?;
+        let weights = weights
+            .t()
+            .map_err(|source| EngineError::Compute { stage: "placing the weights", source })?;
+        Ok(Linear::Dense(weights, Some(self.tensor(&format!("{name}.bias"), &[output])?)))
+    }
+
+    fn norm(&mut self, name: &str, width: usize) -> Loaded<Norm> {
+        let weight = self.tensor(&format!("{name}.weight"), &[width])?;
+        Ok(Norm { weight, bias: self.tensor(&format!("{name}.bias"), &[width])?, eps: self.eps })
+    }
+}
+
+impl Bert {
+    /// Loads a release directory of `model_type` bert or xlm-roberta.
+    ///
+    /// # Errors
+    /// When a file is damaged, a tensor missing or of another shape, or a variant is not built.
+    pub(super) fn load(directory: &Path, device: &Device) -> Loaded<Self> {
+        let s = Settings::open(&directory.join("config.json"))?;
+        let padding = s.get("pad_token_id").and_then(serde_json::Value::as_u64).unwrap_or(1);
+        let first_position = match s.text("model_type", None)? {
+            "bert" => 0,
+            "xlm-roberta" => usize::try_from(padding).unwrap_or(1) + 1,
+            other => {
+                let problem = format!("is {other:?}, expected bert or xlm-roberta");
+                return Err(s.wrong("model_type", problem));
+            }
+        };
+        for (key, expected) in [("hidden_act", "gelu"), ("position_embedding_type", "absolute")] {
+            let found = s.text(key, Some(expected))?;
+            if found != expected {
+                return Err(s.wrong(key, format!("is {found:?}, expected {expected:?}")));
+            }
+        }
+        let (width, heads) = (s.size("hidden_size", None)?, s.size("num_attention_heads", None)?);
+        if !width.is_multiple_of(heads) {
+            let problem = format!("is {width}, expected a multiple of {heads} heads");
+            return Err(s.wrong("hidden_size", problem));
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "the op takes f32")]
+        let eps = s.real("layer_norm_eps", Some(1e-12))? as f32;
+        let weights = ShardedWeights::open(directory)?;
+        let prefix = ["", "bert.", "roberta."]
+            .into_iter()
+            .find(|p| weights.has(&format!("{p}embeddings.word_embeddings.weight")));
+        let prefix = prefix.unwrap_or_default().to_owned();
+        let mut source = Source { weights, prefix, eps, device };
+        let (vocab, inner) = (s.size("vocab_size", None)?, s.size("intermediate_size", None)?);
+        let reach = s.size("max_position_embeddings", None)?;
+        let kinds = s.size("type_vocab_size", Some(2))?;
+        let kind = source.tensor("embeddings.token_type_embeddings.weight", &[kinds, width])?;
+        let layers = (0..s.size("num_hidden_layers", None)?)
+            .map(|n| Layer::load(&mut source, &format!("encoder.layer.{n}"), width, inner))
+            .collect::<Loaded<_>>()?;
+        Ok(Self {
+            words: source.tensor("embeddings.word_embeddings.weight", &[vocab, width])?,
+            positions: source.tensor("embeddings.position_embeddings.weight", &[reach, width])?,
+            kind: kind
+                .narrow(0, 0, 1)
+                .map_err(|source| EngineError::Compute { stage: "placing the weights", source })?,
+            norm: source.norm("embeddings.LayerNorm", width)?,
+            layers,
+            heads,
+            first_position,
+            vocab,
+            device: device.clone(),
+        })
+    }
+
+    /// Hidden states `[ids, hidden]` of a text.
+    ///
+    /// # Errors
+    /// When there are no ids or more than positions, an id is outside the vocabulary, or the device
+    /// fails.
+    pub(super) fn hidden(&self, ids: &[u32]) -> Loaded<Tensor> {
+        let room = self.positions.dims().first().map_or(0, |n| n - self.first_position.min(*n));
+        if ids.is_empty() || ids.len() > room || ids.iter().any(|id| *id as usize >= self.vocab) {
+            return Err(EngineError::Input {
+                what: "the tokens",
+                problem: format!("need 1 to {room} ids below {}", self.vocab),
+            });
+        }
+        self.run(ids).map_err(|source| EngineError::Compute { stage: "the embedder", source })
+    }
+
+    fn run(&self, ids: &[u32]) -> Result<Tensor> {
+        let words = self.words.index_select(&Tensor::new(ids, &self.device)?, 0)?;
+        let positions = self.positions.narrow(0, self.first_position, ids.len())?;
+        let mut x = self.norm.forward(&(words + positions)?.broadcast_add(&self.kind)?)?;
+        for layer in &self.layers {
+            x = layer.forward(&x, self.heads)?;
+        }
+        Ok(x)
+    }
+}
+
+impl Layer {
+    fn load(source: &mut Source<'_>, name: &str, width: usize, inner: usize) -> Loaded<Self> {
+        let attention = format!("{name}.attention");
+        Ok(Self {
+            query: source.linear(&format!("{attention}.self.query"), width, width)?,
+            key: source.linear(&format!("{attention}.self.key"), width, width)?,
+            value: source.linear(&format!("{attention}.self.value"), width, width)?,
+            out: source.linear(&format!("{attention}.output.dense"), width, width)?,
+            attention_norm: source.norm(&format!("{attention}.output.LayerNorm"), width)?,
+            widen: source.linear(&format!("{name}.intermediate.dense"), width, inner)?,
+            narrow: source.linear(&format!("{name}.output.dense"), inner, width)?,
+            norm: source.norm(&format!("{name}.output.LayerNorm"), width)?,
+        })
+    }
+
+    fn forward(&self, x: &Tensor, heads: usize) -> Result<Tensor> {
+        let (rows, width) = x.dims2()?;
+        let dim = width / heads;
+        let split = |x: Tensor| x.reshape((rows, heads, dim))?.transpose(0, 1)?.contiguous();
+        #[expect(clippy::cast_precision_loss, reason = "head sizes")]
+        let query = (split(self.query.forward(x)?)? / (dim as f64).sqrt())?;
+        let (key, value) = (split(self.key.forward(x)?)?, split(self.value.forward(x)?)?);
+        let weights = softmax_last_dim(&query.matmul(&key.transpose(1, 2)?)?)?;
+        let mixed = weights.matmul(&value)?.transpose(0, 1)?.reshape((rows, width))?;
+        let x = self.attention_norm.forward(&(x + self.out.forward(&mixed)?)?)?;
+        let inner = self.widen.forward(&x)?.gelu_erf()?;
+        self.norm.forward(&(&x + self.narrow.forward(&inner)?)?)
+    }
+}

@@ -1,0 +1,216 @@
+//! Texts to vectors: an encoder, the pooling its release names, L2 normalisation. BGE-M3 (Chen et al. 2024)
+//! adds a weight per token and a vector per token ("sparse" and "ColBERT"). One text at a time.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use candle_core::{Device, Result, Tensor};
+
+use super::bert::Bert;
+use super::decoder::Decoder;
+use super::settings::Settings;
+use crate::EngineError;
+use crate::tokenizer::TextTokenizer;
+use crate::weights::TensorFile;
+
+type Loaded<T> = std::result::Result<T, EngineError>;
+
+#[derive(Debug)]
+enum Encoder {
+    Bert(Box<Bert>),
+    Decoder(Box<Decoder>),
+}
+
+/// Which hidden states make the vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pooling {
+    First,
+    Mean,
+    Last,
+}
+
+#[derive(Debug)]
+struct TokenHeads {
+    /// `[hidden, 1]` and bias.
+    sparse: (Tensor, Tensor),
+    /// `[hidden, width]` and bias.
+    colbert: (Tensor, Tensor),
+}
+
+/// What a text becomes.
+#[derive(Debug, Clone)]
+pub struct Embedding {
+    /// Unit vector of the text.
+    pub dense: Vec<f32>,
+    /// Weight of every token, where the model gives them.
+    pub token_weights: Option<Vec<f32>>,
+    /// Unit vectors `[tokens - 1, width]` of all tokens but the first, where the model gives them.
+    pub colbert: Option<Tensor>,
+    /// Hidden states `[tokens, hidden]`.
+    pub hidden: Tensor,
+}
+
+/// A loaded embedder. One owner.
+#[derive(Debug)]
+pub struct Embedder {
+    encoder: Encoder,
+    pooling: Pooling,
+    heads: Option<TokenHeads>,
+    tokenizer: TextTokenizer,
+    max_length: usize,
+}
+
+fn failed(source: candle_core::Error) -> EngineError {
+    EngineError::Compute { stage: "the embedder", source }
+}
+
+impl Embedder {
+    /// Loads a release directory: a BERT, an XLM-R or a decoder, with sentence-transformers' files.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged, or the architecture or pooling is not built.
+    pub fn load(directory: &Path, device: &Device) -> Loaded<Self> {
+        let config = Settings::open(&directory.join("config.json"))?;
+        let bert = matches!(config.text("model_type", None)?, "bert" | "xlm-roberta");
+        let encoder = if bert {
+            Encoder::Bert(Box::new(Bert::load(directory, device)?))
+        } else {
+            Encoder::Decoder(Box::new(Decoder::load_headless(directory, device)?))
+        };
+        let limits = directory.join("sentence_bert_config.json");
+        let most = config.size("max_position_embeddings", Some(512))?;
+        let max_length = if limits.is_file() {
+            Settings::open(&limits)?.size("max_seq_length", Some(most))?
+        } else {
+            most
+        };
+        Ok(Self {
+            encoder,
+            pooling: pooling(directory, bert)?,
+            heads: TokenHeads::load(directory, config.size("hidden_size", None)?, device)?,
+            tokenizer: TextTokenizer::open(directory)?,
+            max_length,
+        })
+    }
+
+    /// Ids of a text with the model's own tokens around it, cut to its longest length; the last token
+    /// is kept.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn ids(&self, text: &str) -> Loaded<Vec<u32>> {
+        let mut ids = self.tokenizer.encode(text, true)?;
+        if ids.len() > self.max_length {
+            let last = ids.last().copied();
+            ids.truncate(self.max_length.saturating_sub(1));
+            ids.extend(last);
+        }
+        Ok(ids)
+    }
+
+    /// The vectors of `ids`, which hold no padding.
+    ///
+    /// # Errors
+    /// When an id is outside the vocabulary, there are too many, or the device fails.
+    pub fn embed(&mut self, ids: &[u32]) -> Loaded<Embedding> {
+        let hidden = match &mut self.encoder {
+            Encoder::Bert(bert) => bert.hidden(ids)?,
+            Encoder::Decoder(decoder) => {
+                decoder.truncate(0);
+                decoder.hidden(ids, true, None)?
+            }
+        };
+        self.pool(hidden).map_err(failed)
+    }
+
+    fn pool(&self, hidden: Tensor) -> Result<Embedding> {
+        let rows = hidden.dim(0)?;
+        let pooled = match self.pooling {
+            Pooling::First => hidden.narrow(0, 0, 1)?,
+            Pooling::Mean => hidden.mean_keepdim(0)?,
+            Pooling::Last => hidden.narrow(0, rows - 1, 1)?,
+        };
+        let dense = unit(&pooled)?.flatten_all()?.to_vec1()?;
+        let Some(heads) = &self.heads else {
+            return Ok(Embedding { dense, token_weights: None, colbert: None, hidden });
+        };
+        let apply = |x: &Tensor, map: &(Tensor, Tensor)| x.matmul(&map.0)?.broadcast_add(&map.1);
+        let weights = apply(&hidden, &heads.sparse)?.relu()?.flatten_all()?.to_vec1()?;
+        let rest = hidden.narrow(0, 1, rows - 1)?.contiguous()?;
+        let colbert = unit(&apply(&rest, &heads.colbert)?)?;
+        Ok(Embedding { dense, token_weights: Some(weights), colbert: Some(colbert), hidden })
+    }
+
+    /// The largest positive weight of each token id, without the model's own tokens.
+    #[must_use]
+    pub fn lexical_weights(&self, ids: &[u32], weights: &[f32]) -> BTreeMap<u32, f32> {
+        let own: Vec<u32> = ["<s>", "</s>", "<pad>", "<unk>"]
+            .iter()
+            .filter_map(|token| self.tokenizer.id(token))
+            .collect();
+        let mut found = BTreeMap::new();
+        for (id, weight) in ids.iter().zip(weights) {
+            if *weight > 0.0 && !own.contains(id) {
+                let most: &mut f32 = found.entry(*id).or_default();
+                *most = most.max(*weight);
+            }
+        }
+        found
+    }
+}
+
+/// Rows divided by their L2 norm.
+fn unit(x: &Tensor) -> Result<Tensor> {
+    let length = x.sqr()?.sum_keepdim(1)?.sqrt()?.clamp(1e-12, f64::INFINITY)?;
+    x.broadcast_div(&length)
+}
+
+fn pooling(directory: &Path, bert: bool) -> Loaded<Pooling> {
+    let file = directory.join("1_Pooling/config.json");
+    if !file.is_file() {
+        return Ok(if bert { Pooling::Mean } else { Pooling::Last });
+    }
+    let s = Settings::open(&file)?;
+    let mut found = Vec::new();
+    for (key, pooling) in [
+        ("pooling_mode_cls_token", Pooling::First),
+        ("pooling_mode_mean_tokens", Pooling::Mean),
+        ("pooling_mode_lasttoken", Pooling::Last),
+    ] {
+        if s.flag(key, false)? {
+            found.push(pooling);
+        }
+    }
+    match found.as_slice() {
+        [one] => Ok(*one),
+        _ => Err(s.wrong("pooling_mode", "expected one of cls_token, mean_tokens, lasttoken")),
+    }
+}
+
+impl TokenHeads {
+    fn load(directory: &Path, width: usize, device: &Device) -> Loaded<Option<Self>> {
+        let files = ["sparse_linear.pt", "colbert_linear.pt"].map(|name| directory.join(name));
+        if !files.iter().all(|file| file.is_file()) {
+            return Ok(None);
+        }
+        let read = |file: &Path| -> Loaded<(Tensor, Tensor)> {
+            let mut file = TensorFile::open(file)?;
+            let out = file.shape("weight").and_then(|s| s.first().copied()).unwrap_or(1);
+            let weight = file.tensor("weight", &[out, width], device)?;
+            let weight = weight.t().map_err(failed)?;
+            Ok((weight, file.tensor("bias", &[out], device)?))
+        };
+        Ok(Some(Self { sparse: read(&files[0])?, colbert: read(&files[1])? }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_become_unit_vectors() {
+        let x = Tensor::new(&[[3f32, 4.0], [0.0, 0.0]], &Device::Cpu).unwrap();
+        assert_eq!(unit(&x).unwrap().to_vec2::<f32>().unwrap(), [[0.6, 0.8], [0.0, 0.0]]);
+    }
+}
