@@ -1,6 +1,6 @@
 //! Cases of the embedders' fixtures: ids, hidden states, vectors, weights per token, scores.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -25,14 +25,24 @@ fn host(tensor: &candle_core::Tensor) -> anyhow::Result<HostTensor> {
 
 struct Check<'a> {
     expected: BTreeMap<String, HostTensor>,
+    read: BTreeSet<String>,
     findings: &'a mut Findings,
 }
 
 impl Check<'_> {
     fn tensor(&mut self, key: &str, got: &HostTensor) {
         if let Some(want) = self.expected.get(key) {
+            self.read.insert(key.to_owned());
             self.findings.tensor(key, got, want, Tolerance::rel_l2(LIMIT));
         }
+    }
+
+    /// A recorded tensor that nothing was compared with is a miss; ids and masks are inputs.
+    fn nothing_is_left(&mut self) {
+        let input = |key: &str| key.ends_with(".input_ids") || key.ends_with(".attention_mask");
+        let left: Vec<&String> =
+            self.expected.keys().filter(|key| !self.read.contains(*key) && !input(key)).collect();
+        self.findings.exact("recorded and never compared", &left, &Vec::new());
     }
 }
 
@@ -44,9 +54,9 @@ pub(super) fn embedder(dir: &Path, recorded: &Path, findings: &mut Findings) -> 
     let mut model = Embedder::load(dir, &Device::Cpu)?;
     let expected = tensors::read(&recorded.join("embeddings.safetensors"))?;
     let described = json(&recorded.join("cases.json"))?;
-    let mut check = Check { expected, findings };
+    let mut check = Check { expected, read: BTreeSet::new(), findings };
     let texts = described["texts"].as_array().context("no texts")?;
-    let mut dense = Vec::new();
+    let (mut dense, mut sparse, mut multi) = (Vec::new(), Vec::new(), Vec::new());
     for (n, case) in texts.iter().enumerate() {
         let want = ids(&case["ids"]);
         let text = case["encoded_text"].as_str().or_else(|| case["text"].as_str());
@@ -59,35 +69,75 @@ pub(super) fn embedder(dir: &Path, recorded: &Path, findings: &mut Findings) -> 
         check.tensor(&format!("text{n}.last_hidden_state"), &host(&got.hidden)?);
         if let Some(weights) = got.token_weights {
             let lexical = model.lexical_weights(&want, &weights);
-            if let Some(recorded) = case["lexical_weights"].as_object() {
-                check.findings.exact(
-                    &format!("text{n}/lexical tokens"),
-                    &lexical.len(),
-                    &recorded.len(),
-                );
-                for (id, weight) in lexical {
-                    #[expect(clippy::cast_possible_truncation, reason = "weights are f32 here")]
-                    let want = recorded.get(&id.to_string()).and_then(Value::as_f64).unwrap_or(-1.0)
-                        as f32;
-                    let limit = Tolerance::absolute(1e-4);
-                    check.findings.values(
-                        &format!("text{n}/lexical {id}"),
-                        &[weight],
-                        &[want],
-                        limit,
-                    );
-                }
-            }
+            lexical_weights(n, &lexical, case, check.findings)?;
+            sparse.push(lexical);
             let shape = [weights.len()];
             check.tensor(&format!("text{n}.token_weights"), &HostTensor::new(&shape, weights));
         }
         if let Some(colbert) = got.colbert {
             check.tensor(&format!("text{n}.colbert"), &host(&colbert)?);
+            multi.push(colbert);
         }
         dense.push(got.dense);
     }
     vectors(&dense, texts, &mut check);
-    padded(&mut model, &mut check)
+    scores(&sparse, &multi, &mut check)?;
+    padded(&mut model, &mut check)?;
+    check.nothing_is_left();
+    Ok(())
+}
+
+/// The weight of every token id, as the release's own library gives them.
+fn lexical_weights(
+    n: usize,
+    got: &BTreeMap<u32, f32>,
+    case: &Value,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let list = case["lexical_weights"].as_array().context("no lexical weights are recorded")?;
+    let (mut want_ids, mut want) = (Vec::new(), Vec::new());
+    for entry in list {
+        let id = entry["id"].as_u64().and_then(|id| u32::try_from(id).ok()).context("no id")?;
+        #[expect(clippy::cast_possible_truncation, reason = "weights are f32 here")]
+        want.push(entry["weight"].as_f64().context("no weight")? as f32);
+        want_ids.push(id);
+    }
+    let got_ids: BTreeSet<u32> = got.keys().copied().collect();
+    findings.exact(&format!("text{n}/lexical ids"), &got_ids, &want_ids.iter().copied().collect());
+    let weights: Vec<f32> =
+        want_ids.iter().map(|id| got.get(id).copied().unwrap_or(f32::NAN)).collect();
+    // Recorded with six digits.
+    let limit = Tolerance::absolute(2e-6);
+    findings.values(&format!("text{n}/lexical weights"), &weights, &want, limit);
+    Ok(())
+}
+
+/// BGE-M3's scores of texts by their tokens: the sum of products of common ids; the mean over the first text's
+/// vectors of the best match among the second's.
+fn scores(
+    sparse: &[BTreeMap<u32, f32>],
+    multi: &[candle_core::Tensor],
+    check: &mut Check<'_>,
+) -> anyhow::Result<()> {
+    let shape = |check: &Check<'_>, key: &str| check.expected.get(key).map(|t| t.shape.clone());
+    if let Some(shape) = shape(check, "scores.sparse") {
+        let common = |a: &BTreeMap<u32, f32>, b: &BTreeMap<u32, f32>| {
+            a.iter().filter_map(|(id, weight)| Some(weight * b.get(id)?)).sum::<f32>()
+        };
+        let rows = sparse.iter().take(shape[0]);
+        let values = rows.flat_map(|a| sparse.iter().take(shape[1]).map(move |b| common(a, b)));
+        check.tensor("scores.sparse", &HostTensor::new(&shape, values.collect()));
+    }
+    if let Some(shape) = shape(check, "scores.colbert") {
+        let mut values = Vec::new();
+        for a in multi.iter().take(shape[0]) {
+            for b in multi.iter().take(shape[1]) {
+                values.push(a.matmul(&b.t()?)?.max(1)?.mean_all()?.to_scalar::<f32>()?);
+            }
+        }
+        check.tensor("scores.colbert", &HostTensor::new(&shape, values));
+    }
+    Ok(())
 }
 
 /// All vectors at once, cut ones, and their products.
@@ -108,11 +158,10 @@ fn vectors(dense: &[Vec<f32>], texts: &[Value], check: &mut Check<'_>) {
     for key in ["scores", "scores.dense"] {
         let Some(shape) = check.expected.get(key).map(|t| t.shape.clone()) else { continue };
         let queries = texts.iter().filter(|t| t["kind"] == "query").count();
-        let documents = if queries > 0 { queries } else { 0 };
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
         let rows = dense.iter().take(shape[0]);
         let values: Vec<f32> = rows
-            .flat_map(|q| dense.iter().skip(documents).take(shape[1]).map(move |d| dot(q, d)))
+            .flat_map(|q| dense.iter().skip(queries).take(shape[1]).map(move |d| dot(q, d)))
             .collect();
         check.tensor(key, &HostTensor::new(&shape, values));
     }

@@ -140,6 +140,24 @@ impl Findings {
         });
     }
 
+    /// Everything recorded under `prefix` must have been computed ([`Findings::keep`]), but for `inputs` (parts of
+    /// names behind the prefix): what nothing was compared with is a miss.
+    pub fn all_compared<'a>(
+        &mut self,
+        recorded: impl IntoIterator<Item = &'a String>,
+        prefix: &str,
+        inputs: &[&str],
+    ) {
+        let left: Vec<&String> = recorded
+            .into_iter()
+            .filter(|name| {
+                name.strip_prefix(prefix).is_some_and(|part| !inputs.contains(&part))
+                    && !self.computed.iter().any(|c| c.name == **name)
+            })
+            .collect();
+        self.exact("recorded and never compared", &left, &Vec::new());
+    }
+
     /// Remembers a computed tensor under the name of its counterpart in the expected file.
     pub fn keep(&mut self, file: &str, name: &str, tensor: HostTensor) {
         self.computed.push(Computed { file: file.into(), name: name.into(), tensor });

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::words::{english, folded};
+
 /// How much a concept says about what is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -18,13 +20,13 @@ enum Kind {
 struct Concept {
     key: &'static str,
     kind: Kind,
-    zh: &'static [&'static str],
-    en: &'static [&'static str],
+    zh: &'static str,
+    en: &'static str,
 }
 
 macro_rules! concepts {
     ($($kind:ident $key:literal: $zh:literal / $en:literal;)*) => {
-        &[$(Concept { key: $key, kind: Kind::$kind, zh: &[$zh], en: &[$en] }),*]
+        &[$(Concept { key: $key, kind: Kind::$kind, zh: $zh, en: $en }),*]
     };
 }
 
@@ -239,11 +241,8 @@ fn stem(word: &str) -> &str {
 impl About {
     /// Reads a sentence of either language.
     pub(crate) fn read(text: &str) -> Self {
-        let low = text.to_lowercase().replace('\u{2019}', "'");
-        let words: Vec<&str> = low
-            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '\''))
-            .filter(|w| !w.is_empty())
-            .collect();
+        let low = folded(text);
+        let words: Vec<&str> = english(&low).collect();
         let mut padded = format!(
             " {} ",
             words.iter().map(|w| w.trim_end_matches("'s")).collect::<Vec<_>>().join(" ")
@@ -305,10 +304,8 @@ impl About {
             "settled", "hate", "have", "been", "allergic", "keep", "prefer", "enjoy", "study",
             "tastier", "moved",
         ];
-        let low = text.to_lowercase();
-        let words = || {
-            low.split(|c: char| !(c.is_ascii_alphanumeric() || c == '\'')).filter(|w| !w.is_empty())
-        };
+        let low = folded(text);
+        let words = || english(&low);
         let own = low.contains('我') || words().any(|w| matches!(w, "i" | "my" | "i'm" | "me"));
         let lasting =
             LASTING_ZH.iter().any(|w| low.contains(w)) || words().any(|w| LASTING_EN.contains(&w));
@@ -341,9 +338,8 @@ fn cues() -> &'static [(String, bool, &'static Concept)] {
     CUES.get_or_init(|| {
         let mut all = Vec::new();
         for concept in CONCEPTS {
-            let list = |texts: &'static [&'static str]| texts.iter().flat_map(|t| t.split(' '));
-            all.extend(list(concept.zh).map(|c| (c.to_owned(), true, concept)));
-            all.extend(list(concept.en).map(|c| (c.replace('_', " "), false, concept)));
+            all.extend(concept.zh.split(' ').map(|c| (c.to_owned(), true, concept)));
+            all.extend(concept.en.split(' ').map(|c| (c.replace('_', " "), false, concept)));
         }
         all.sort_by_key(|(cue, _, _)| std::cmp::Reverse(cue.chars().count()));
         all

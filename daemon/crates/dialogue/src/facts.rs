@@ -64,7 +64,8 @@ impl std::fmt::Debug for FactGrammar {
 const VALUE_ZH: &str = "(?P<v>[^，。？！,?!]{1,20}?)";
 const VALUE_EN: &str = "(?P<v>[^,.?!]{1,40}?)";
 
-fn compile(pattern: &str) -> Option<Regex> {
+/// A pattern of the tables; all are constants, and tests match with each.
+pub(crate) fn compile(pattern: &str) -> Option<Regex> {
     Regex::new(pattern).ok()
 }
 

@@ -3,6 +3,8 @@
 
 use companion_types::{Emotion, Language};
 
+use crate::words::{english, folded};
+
 /// Cues of the person's words, the reply's emotion, and replies. A blank separates cues; in English `_` stands for a
 /// blank inside a cue and cues are whole words.
 struct Feeling {
@@ -72,7 +74,7 @@ const FEELINGS: &[Feeling] = &[
     },
     Feeling {
         emotion: Emotion::HAPPY,
-        zh: "开心 高兴 顺利 快乐 幸福 考上 录取 通过了 升职 加薪 涨工资 奖金 年终奖 中奖 赢了 得了一等奖 冠军 出生了 求婚 订婚 结婚 恢复 康复 正常 特别顺利 顺利 找到了 新房 放假 夸我 来看我 超棒 太好了 太棒了 满分 第一名 成功 毕业了 买到 得奖 好消息",
+        zh: "开心 高兴 快乐 幸福 考上 录取 通过了 升职 加薪 涨工资 奖金 年终奖 中奖 赢了 得了一等奖 冠军 出生了 求婚 订婚 结婚 恢复 康复 正常 顺利 找到了 新房 放假 夸我 来看我 超棒 太好了 太棒了 满分 第一名 成功 毕业了 买到 得奖 好消息",
         en: "happy glad excited great_news good_news won win winner promoted promotion raise bonus accepted acceptance admitted passed_my_exam passed_the_exam passed_my_driving passed engaged married gave_birth newborn healthy recovered cured championship prize award medal published new_house vacation day_off complimented visited_me came_to_see_me fantastic wonderful awesome amazing delighted thrilled graduated first_steps first_word first_time sold_out success succeeded proud",
         replies_zh: &["太好了，我真为你高兴！", "哇，真棒！恭喜你！", "真是好消息，我也很开心！"],
         replies_en: &[
@@ -91,19 +93,10 @@ fn weight(text: &str, padded: &str, feeling: &Feeling) -> usize {
     zh.chain(feeling.en.split(' ').filter(held).map(str::len)).sum()
 }
 
-/// The emotion that fits a reply to `text`, where its words are plain: the one that most of its words speak of.
-#[must_use]
-pub fn plain_feeling(text: &str) -> Option<Emotion> {
-    strongest(text).map(|f| f.emotion.clone())
-}
-
+/// What `text` plainly tells: the feeling that most of its words speak of.
 fn strongest(text: &str) -> Option<&'static Feeling> {
-    let low = text.to_lowercase().replace('\u{2019}', "'");
-    let words: Vec<&str> = low
-        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '\''))
-        .filter(|w| !w.is_empty())
-        .collect();
-    let padded = format!(" {} ", words.join(" "));
+    let low = folded(text);
+    let padded = format!(" {} ", english(&low).collect::<Vec<_>>().join(" "));
     let mut counted: Vec<(usize, &Feeling)> =
         FEELINGS.iter().map(|f| (weight(&low, &padded, f), f)).collect();
     counted.sort_by_key(|(n, _)| std::cmp::Reverse(*n));
@@ -145,7 +138,7 @@ mod tests {
             ("i got promoted", Some(Emotion::HAPPY)),
             ("what time is it", None),
         ] {
-            assert_eq!(plain_feeling(text), emotion, "{text}");
+            assert_eq!(strongest(text).map(|f| f.emotion.clone()), emotion, "{text}");
         }
     }
 }

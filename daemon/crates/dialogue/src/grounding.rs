@@ -7,6 +7,8 @@ use companion_types::{Emotion, Language, MemoryHit, MemoryNote};
 use crate::concepts::About;
 use crate::feelings::fitting_reply;
 use crate::rules::RuleAnswer;
+use crate::wording::nobody_told;
+use crate::words::{any, english, folded};
 
 /// A memory answers when it speaks of this share of what is asked.
 const ABOUT: f32 = 0.5;
@@ -29,10 +31,6 @@ const UNKNOWN: &[&str] = &[
     "didn't tell",
 ];
 
-fn any(text: &str, needles: &[&str]) -> bool {
-    needles.iter().any(|n| text.contains(n))
-}
-
 /// What kind of sentence a person said, as far as memory matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Said {
@@ -45,7 +43,7 @@ enum Said {
 }
 
 fn kind_of(text: &str, language: Language) -> Said {
-    let low = text.to_lowercase().replace('\u{2019}', "'");
+    let low = folded(text);
     if language == Language::En { kind_of_english(&low) } else { kind_of_chinese(&low) }
 }
 
@@ -94,10 +92,7 @@ fn kind_of_chinese(low: &str) -> Said {
 }
 
 fn kind_of_english(low: &str) -> Said {
-    let words: Vec<&str> = low
-        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '\''))
-        .filter(|w| !w.is_empty())
-        .collect();
+    let words: Vec<&str> = english(low).collect();
     let has = |list: &[&str]| words.iter().any(|w| list.contains(w));
     let asks =
         has(&[
@@ -220,7 +215,7 @@ impl Check<'_> {
             .max_by(|(a, _, x), (b, _, y)| a.total_cmp(b).then(x.created_s.cmp(&y.created_s)));
         let unknown = any(&reply.to_lowercase(), UNKNOWN);
         let Some((share, _, note)) = best else {
-            return (personal && !unknown).then(|| nobody_told(language));
+            return (personal && !unknown).then(|| unknown_answer(language));
         };
         let enough = if personal { ABOUT } else { SURELY_ABOUT };
         let least = share.min(enough);
@@ -230,7 +225,7 @@ impl Check<'_> {
         match (*share >= enough, rests && !unknown) {
             (_, true) => None,
             (true, false) => Some(quote(note, language)),
-            (false, false) => (personal && !unknown).then(|| nobody_told(language)),
+            (false, false) => (personal && !unknown).then(|| unknown_answer(language)),
         }
     }
 
@@ -254,7 +249,7 @@ impl Check<'_> {
 
 /// What the person said, said back to them: I is you, my is your.
 fn mirrored(text: &str, language: Language) -> String {
-    let outer = |c: char| c.is_whitespace() || "，。！、,.!~～…".contains(c);
+    let outer = |c: char| c.is_whitespace() || "，。！？、,.!?~～…".contains(c);
     let mut text = text.trim_matches(outer);
     for lead in [
         "请你记住",
@@ -308,12 +303,9 @@ fn quote(note: &MemoryNote, language: Language) -> RuleAnswer {
     RuleAnswer { emotion: Emotion::HAPPY, text, memories: vec![note.id] }
 }
 
-fn nobody_told(language: Language) -> RuleAnswer {
-    let text = match language {
-        Language::En => "I don't know that yet. You can tell me.",
-        _ => "这个我还不知道，你可以告诉我。",
-    };
-    RuleAnswer { emotion: Emotion::CALM, text: text.to_owned(), memories: vec![] }
+fn unknown_answer(language: Language) -> RuleAnswer {
+    let text = nobody_told(language).to_owned();
+    RuleAnswer { emotion: Emotion::CALM, text, memories: vec![] }
 }
 
 #[cfg(test)]

@@ -16,11 +16,11 @@ mod prompt;
 mod repetition;
 mod rules;
 mod wording;
+mod words;
 
 pub use degrade::{Ladder, Step};
 pub use error::DialogueError;
 pub use facts::{Attribute, Fact, FactGrammar};
-pub use feelings::plain_feeling;
 pub use grounding::Check;
 pub use history::History;
 pub use moment::Moment;

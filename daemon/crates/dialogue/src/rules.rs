@@ -5,9 +5,11 @@ use regex::Regex;
 
 use companion_types::{Emotion, Language, MemoryHit, MemoryId, MemoryNote, PersonaProfile, Round};
 
-use crate::facts::{Attribute, FactGrammar};
+use crate::facts::{Attribute, FactGrammar, compile};
 use crate::grounding::{first_person, is_spoken_of, quoted};
 use crate::moment::Moment;
+use crate::wording::nobody_told;
+use crate::words::any;
 
 /// What a rule may look at.
 #[derive(Debug, Clone, Copy)]
@@ -49,16 +51,14 @@ pub struct Rules {
 /// What is asked for, in lower case, in either language.
 #[derive(Debug)]
 struct Asks {
-    weekday: Regex,
-    date: Regex,
-    time: Regex,
-    repeat: Regex,
+    weekday: Option<Regex>,
+    date: Option<Regex>,
+    time: Option<Regex>,
+    repeat: Option<Regex>,
 }
 
 impl Default for Asks {
     fn default() -> Self {
-        // The patterns are constants and a test compiles them; one that matches nothing takes their place.
-        let compile = |pattern: &str| Regex::new(pattern).unwrap_or_else(|_| never());
         Self {
             weekday: compile(
                 r"今天.{0,3}(星期|周|礼拜)几|(what|which) (week)?day (is it|of the week|is today|do we have)|(what|which) weekday|what's today\b",
@@ -74,16 +74,6 @@ impl Default for Asks {
             ),
         }
     }
-}
-
-/// Matches nothing.
-fn never() -> Regex {
-    #[expect(clippy::expect_used, reason = "a constant")]
-    Regex::new("[^\\s\\S]").expect("a constant pattern")
-}
-
-fn any(text: &str, needles: &[&str]) -> bool {
-    needles.iter().any(|n| text.contains(n))
 }
 
 impl Rules {
@@ -131,10 +121,7 @@ impl Rules {
             },
             // Told in words that the patterns do not know: the model may find it.
             None if is_spoken_of(input.text, all) => return None,
-            None => calm(match input.language {
-                Language::En => "I don't know that yet. You can tell me.".to_owned(),
-                _ => "这个我还不知道，你可以告诉我。".to_owned(),
-            }),
+            None => calm(nobody_told(input.language).to_owned()),
         })
     }
 
@@ -160,16 +147,20 @@ fn calm(text: String) -> RuleAnswer {
     RuleAnswer { emotion: Emotion::CALM, text, memories: vec![] }
 }
 
+fn matches(pattern: &Option<Regex>, text: &str) -> bool {
+    pattern.as_ref().is_some_and(|p| p.is_match(text))
+}
+
 fn time_answer(text: &str, input: &RuleInput<'_>, asks: &Asks) -> Option<RuleAnswer> {
     let (moment, language) = (input.moment, input.language);
     let en = language == Language::En;
-    let words = if asks.weekday.is_match(text) {
+    let words = if matches(&asks.weekday, text) {
         let day = moment.weekday(language);
         if en { format!("Today is {day}.") } else { format!("今天是{day}。") }
-    } else if asks.date.is_match(text) && !any(text, &["生日", "birthday"]) {
+    } else if matches(&asks.date, text) && !any(text, &["生日", "birthday"]) {
         let date = moment.date(language);
         if en { format!("Today is {date}.") } else { format!("今天是{date}。") }
-    } else if asks.time.is_match(text) && !any(text, &["上班", "开会", "起床", "开门", "我"])
+    } else if matches(&asks.time, text) && !any(text, &["上班", "开会", "起床", "开门", "我"])
     {
         let clock = moment.clock();
         if en { format!("It is {clock}.") } else { format!("现在是{clock}。") }
@@ -180,7 +171,7 @@ fn time_answer(text: &str, input: &RuleInput<'_>, asks: &Asks) -> Option<RuleAns
 }
 
 fn repeat_answer(text: &str, input: &RuleInput<'_>, asks: &Asks) -> Option<RuleAnswer> {
-    if !asks.repeat.is_match(text) {
+    if !matches(&asks.repeat, text) {
         return None;
     }
     let en = input.language == Language::En;

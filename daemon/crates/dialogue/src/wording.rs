@@ -11,6 +11,15 @@ pub fn apology(language: Language) -> &'static str {
     }
 }
 
+/// What is said to a question about the person that nothing remembered answers.
+#[must_use]
+pub(crate) fn nobody_told(language: Language) -> &'static str {
+    match language {
+        Language::En => "I don't know that yet. You can tell me.",
+        _ => "这个我还不知道，你可以告诉我。",
+    }
+}
+
 /// What is said to somebody who said nothing that could be understood.
 #[must_use]
 pub fn greeting_of_silence(language: Language) -> &'static str {

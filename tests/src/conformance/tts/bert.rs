@@ -24,7 +24,9 @@ pub(super) fn cases(root: &Path) -> anyhow::Result<Vec<Case>> {
                 let model = Bert::open(&root.join("models/bert"), weights, &device)?;
                 let (all, _) = read(&root, FILE)?;
                 let ids: Vec<u32> = layout::values(&case, "input_ids")?;
+                let mut shown = 0;
                 let hidden = model.hidden(&ids, &mut |stage, rows| {
+                    shown = stage.rsplit('_').next().and_then(|n| n.parse().ok()).unwrap_or(shown);
                     let name = format!("{key}.{stage}");
                     compare(found, (&all, FILE), (&name, stage), rows, STAGE)
                 })?;
@@ -34,6 +36,13 @@ pub(super) fn cases(root: &Path) -> anyhow::Result<Vec<Case>> {
                 let feature = per_phone(&hidden, &word2ph)?;
                 let want = recorded(&all, &format!("{key}.feature"))?;
                 found.values("feature", &feature, &want.values, STAGE);
+                // The model has no layers behind the one whose output is used.
+                let behind = format!("{key}.hidden_");
+                let used = |name: &&String| {
+                    let layer = name.strip_prefix(&behind).and_then(|n| n.parse().ok());
+                    layer.is_none_or(|layer: usize| layer <= shown)
+                };
+                found.all_compared(all.keys().filter(used), &format!("{key}."), &["feature"]);
                 Ok(())
             }));
         }

@@ -173,5 +173,6 @@ fn prefill(
         let name = format!("prefill.{stage}");
         compare(found, (all, FILE), (&name, &name), rows, STAGE)
     })?;
+    found.all_compared(all.keys(), "prefill.", &[]);
     Ok(())
 }

@@ -159,7 +159,10 @@ impl Subject {
             let limit = if stage.starts_with("dec.") { WAVE } else { STAGE };
             compare(found, (&self.all, &self.file), (&key, stage), rows, limit)
         })?;
-        self.wave(&format!("{name}.wav"), sound.samples, found)
+        self.wave(&format!("{name}.wav"), sound.samples, found)?;
+        let inputs = ["codes", "phones", "noise"];
+        found.all_compared(self.all.keys(), &format!("{name}."), &inputs);
+        Ok(())
     }
 
     fn wave(&self, name: &str, samples: Vec<f32>, found: &mut Findings) -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! BERT (Devlin et al. 2019) and XLM-RoBERTa (Conneau et al. 2020) as encoders: learnt positions, post-norm
+//! BERT (Devlin et al. 2019) and XLM-RoBERTa (Conneau et al. 2020) as encoders, for embedders and voices: learnt positions, post-norm
 //! blocks, GELU with erf. MiniLM and bge have the layout of `BertModel`; BGE-M3 that of
 //! `XLMRobertaModel`, whose positions start behind the padding's id. One text at a time, so there is
 //! no padding to mask. Computed in f32.
@@ -75,18 +75,26 @@ impl Source<'_> {
         Ok(Linear::Dense(weights, Some(self.tensor(&format!("{name}.bias"), &[output])?)))
     }
 
+    /// Old checkpoints call scale and shift gamma and beta.
     fn norm(&mut self, name: &str, width: usize) -> Loaded<Norm> {
-        let weight = self.tensor(&format!("{name}.weight"), &[width])?;
-        Ok(Norm { weight, bias: self.tensor(&format!("{name}.bias"), &[width])?, eps: self.eps })
+        let old = self.weights.has(&format!("{}{name}.gamma", self.prefix));
+        let (scale, shift) = if old { ("gamma", "beta") } else { ("weight", "bias") };
+        let weight = self.tensor(&format!("{name}.{scale}"), &[width])?;
+        Ok(Norm { weight, bias: self.tensor(&format!("{name}.{shift}"), &[width])?, eps: self.eps })
     }
 }
 
 impl Bert {
-    /// Loads a release directory of `model_type` bert or xlm-roberta.
+    /// Loads a release directory of `model_type` bert or xlm-roberta, without its last `unused` layers.
     ///
     /// # Errors
     /// When a file is damaged, a tensor missing or of another shape, or a variant is not built.
-    pub(super) fn load(directory: &Path, device: &Device) -> Loaded<Self> {
+    pub(super) fn load(
+        directory: &Path,
+        weights: ShardedWeights,
+        unused: usize,
+        device: &Device,
+    ) -> Loaded<Self> {
         let s = Settings::open(&directory.join("config.json"))?;
         let padding = s.get("pad_token_id").and_then(serde_json::Value::as_u64).unwrap_or(1);
         let first_position = match s.text("model_type", None)? {
@@ -110,7 +118,6 @@ impl Bert {
         }
         #[expect(clippy::cast_possible_truncation, reason = "the op takes f32")]
         let eps = s.real("layer_norm_eps", Some(1e-12))? as f32;
-        let weights = ShardedWeights::open(directory)?;
         let prefix = ["", "bert.", "roberta."]
             .into_iter()
             .find(|p| weights.has(&format!("{p}embeddings.word_embeddings.weight")));
@@ -120,7 +127,11 @@ impl Bert {
         let reach = s.size("max_position_embeddings", None)?;
         let kinds = s.size("type_vocab_size", Some(2))?;
         let kind = source.tensor("embeddings.token_type_embeddings.weight", &[kinds, width])?;
-        let layers = (0..s.size("num_hidden_layers", None)?)
+        let layers = s.size("num_hidden_layers", None)?;
+        let used = layers.checked_sub(unused).filter(|n| *n > 0).ok_or_else(|| {
+            s.wrong("num_hidden_layers", format!("is {layers}, expected more than {unused}"))
+        })?;
+        let layers = (0..used)
             .map(|n| Layer::load(&mut source, &format!("encoder.layer.{n}"), width, inner))
             .collect::<Loaded<_>>()?;
         Ok(Self {
@@ -138,30 +149,43 @@ impl Bert {
         })
     }
 
-    /// Hidden states `[ids, hidden]` of a text.
+    /// Ids that a text may have at most.
+    pub(super) fn longest(&self) -> usize {
+        self.positions.dims().first().map_or(0, |n| n.saturating_sub(self.first_position))
+    }
+
+    /// Hidden states `[ids, hidden]` of a text; the output of the embeddings and of every layer is shown to
+    /// `watch` by its number.
     ///
     /// # Errors
     /// When there are no ids or more than positions, an id is outside the vocabulary, or the device
     /// fails.
-    pub(super) fn hidden(&self, ids: &[u32]) -> Loaded<Tensor> {
-        let room = self.positions.dims().first().map_or(0, |n| n - self.first_position.min(*n));
+    pub(super) fn hidden(
+        &self,
+        ids: &[u32],
+        watch: &mut dyn FnMut(usize, &Tensor) -> Loaded<()>,
+    ) -> Loaded<Tensor> {
+        let room = self.longest();
         if ids.is_empty() || ids.len() > room || ids.iter().any(|id| *id as usize >= self.vocab) {
             return Err(EngineError::Input {
                 what: "the tokens",
                 problem: format!("need 1 to {room} ids below {}", self.vocab),
             });
         }
-        self.run(ids).map_err(|source| EngineError::Compute { stage: "the embedder", source })
-    }
-
-    fn run(&self, ids: &[u32]) -> Result<Tensor> {
-        let words = self.words.index_select(&Tensor::new(ids, &self.device)?, 0)?;
-        let positions = self.positions.narrow(0, self.first_position, ids.len())?;
-        let mut x = self.norm.forward(&(words + positions)?.broadcast_add(&self.kind)?)?;
-        for layer in &self.layers {
-            x = layer.forward(&x, self.heads)?;
+        let failed = |source| EngineError::Compute { stage: "BERT", source };
+        let mut x = self.embed(ids).map_err(failed)?;
+        watch(0, &x)?;
+        for (n, layer) in self.layers.iter().enumerate() {
+            x = layer.forward(&x, self.heads).map_err(failed)?;
+            watch(n + 1, &x)?;
         }
         Ok(x)
+    }
+
+    fn embed(&self, ids: &[u32]) -> Result<Tensor> {
+        let words = self.words.index_select(&Tensor::new(ids, &self.device)?, 0)?;
+        let positions = self.positions.narrow(0, self.first_position, ids.len())?;
+        self.norm.forward(&(words + positions)?.broadcast_add(&self.kind)?)
     }
 }
 

@@ -11,7 +11,7 @@ use super::decoder::Decoder;
 use super::settings::Settings;
 use crate::EngineError;
 use crate::tokenizer::TextTokenizer;
-use crate::weights::TensorFile;
+use crate::weights::{ShardedWeights, TensorFile};
 
 type Loaded<T> = std::result::Result<T, EngineError>;
 
@@ -73,14 +73,22 @@ impl Embedder {
         let config = Settings::open(&directory.join("config.json"))?;
         let bert = matches!(config.text("model_type", None)?, "bert" | "xlm-roberta");
         let encoder = if bert {
-            Encoder::Bert(Box::new(Bert::load(directory, device)?))
+            Encoder::Bert(Box::new(Bert::load(
+                directory,
+                ShardedWeights::open(directory)?,
+                0,
+                device,
+            )?))
         } else {
             Encoder::Decoder(Box::new(Decoder::load_headless(directory, device)?))
         };
         let limits = directory.join("sentence_bert_config.json");
-        let most = config.size("max_position_embeddings", Some(512))?;
+        let most = match &encoder {
+            Encoder::Bert(bert) => bert.longest(),
+            Encoder::Decoder(_) => config.size("max_position_embeddings", Some(512))?,
+        };
         let max_length = if limits.is_file() {
-            Settings::open(&limits)?.size("max_seq_length", Some(most))?
+            Settings::open(&limits)?.size("max_seq_length", Some(most))?.min(most)
         } else {
             most
         };
@@ -114,7 +122,7 @@ impl Embedder {
     /// When an id is outside the vocabulary, there are too many, or the device fails.
     pub fn embed(&mut self, ids: &[u32]) -> Loaded<Embedding> {
         let hidden = match &mut self.encoder {
-            Encoder::Bert(bert) => bert.hidden(ids)?,
+            Encoder::Bert(bert) => bert.hidden(ids, &mut |_, _| Ok(()))?,
             Encoder::Decoder(decoder) => {
                 decoder.truncate(0);
                 decoder.hidden(ids, true, None)?
@@ -168,7 +176,13 @@ fn unit(x: &Tensor) -> Result<Tensor> {
 fn pooling(directory: &Path, bert: bool) -> Loaded<Pooling> {
     let file = directory.join("1_Pooling/config.json");
     if !file.is_file() {
-        return Ok(if bert { Pooling::Mean } else { Pooling::Last });
+        // BGE-M3's own library takes the first token and needs no such file.
+        let first = directory.join("sparse_linear.pt").is_file();
+        return Ok(match (bert, first) {
+            (true, true) => Pooling::First,
+            (true, false) => Pooling::Mean,
+            (false, _) => Pooling::Last,
+        });
     }
     let s = Settings::open(&file)?;
     let mut found = Vec::new();

@@ -170,35 +170,38 @@ impl CustomOp1 for Norm {
         }
         let mut out = Vec::with_capacity(rows * width);
         #[expect(clippy::cast_precision_loss, reason = "rows are narrow")]
-        let count = width as f32;
+        let count = width as f64;
         for row in values[begin..end].chunks_exact(width) {
             let mean = sum(row, |x| x) / count;
             let variance = sum(row, |x| (x - mean) * (x - mean)) / count;
-            let scale = 1.0 / (variance + self.epsilon).sqrt();
+            let scale = 1.0 / (variance + f64::from(self.epsilon)).sqrt();
             let parts = row.iter().zip(&self.weight).zip(&self.bias);
-            out.extend(parts.map(|((x, weight), bias)| (x - mean) * scale * weight + bias));
+            #[expect(clippy::cast_possible_truncation, reason = "the result is f32")]
+            out.extend(parts.map(|((x, weight), bias)| {
+                let normal = (f64::from(*x) - mean) * scale;
+                (normal * f64::from(*weight) + f64::from(*bias)) as f32
+            }));
         }
         Ok((CpuStorage::F32(out), (rows, width).into()))
     }
 }
 
-/// Sum in eight lanes, which is quicker and more exact than one after another.
-fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+/// Sum in double precision, in eight lanes.
+fn sum(values: &[f32], term: impl Fn(f64) -> f64) -> f64 {
     let (chunks, rest) = values.as_chunks::<8>();
-    let mut lanes = [0f32; 8];
+    let mut lanes = [0f64; 8];
     for chunk in chunks {
         for (lane, value) in lanes.iter_mut().zip(chunk) {
-            *lane += term(*value);
+            *lane += term(f64::from(*value));
         }
     }
-    lanes.iter().sum::<f32>() + rest.iter().map(|value| term(*value)).sum::<f32>()
+    lanes.iter().sum::<f64>() + rest.iter().map(|value| term(f64::from(*value))).sum::<f64>()
 }
 
 /// Depthwise convolution over time plus its input: `conv(v) + v`, zero-padded to the same length.
 #[derive(Clone, Debug)]
 struct Memory {
-    /// `[kernel, width]`, so that a tap's weights lie together; 1 is added at the tap of the row
-    /// itself, which adds the input.
+    /// `[kernel, width]`, so that a tap's weights lie together.
     taps: Vec<f32>,
     on_device: Vec<Tensor>,
     width: usize,
@@ -220,9 +223,6 @@ impl Memory {
             for (tap, weight) in weights.iter().enumerate() {
                 taps[tap * width + channel] = *weight;
             }
-        }
-        for weight in &mut taps[left * width..(left + 1) * width] {
-            *weight += 1.0;
         }
         let place = |source| EngineError::Compute { stage: PLACING, source };
         let on_device = if loader.device.is_cpu() {
@@ -248,7 +248,8 @@ impl Memory {
         for (tap, weights) in self.on_device.iter().enumerate() {
             sum = (sum + padded.narrow(0, tap, rows)?.broadcast_mul(weights)?)?;
         }
-        Ok(sum)
+        // Last, as the reference does: 1 added to a tap's weight would cost its digits.
+        sum + v
     }
 }
 
@@ -277,6 +278,9 @@ impl CustomOp1 for Memory {
                 for ((sum, weight), value) in sums.iter_mut().zip(weights).zip(source) {
                     *sum += weight * value;
                 }
+            }
+            for (sum, value) in sums.iter_mut().zip(&input[row * stride..row * stride + width]) {
+                *sum += value;
             }
         }
         Ok((CpuStorage::F32(out), (rows, width).into()))
@@ -312,13 +316,13 @@ impl SanmBlock {
     ) -> std::result::Result<Self, EngineError> {
         let SanmSizes { width, heads, inner, .. } = *sizes;
         let attention = format!("{name}.self_attn");
-        let mut query_key_value =
-            loader.linear(&format!("{attention}.linear_q_k_v"), from, 3 * width)?;
-        scale_queries(&mut query_key_value, width, heads)
-            .map_err(|source| EngineError::Compute { stage: PLACING, source })?;
         Ok(Self {
             norm1: loader.norm(&format!("{name}.norm1"), from, epsilon)?,
-            query_key_value,
+            query_key_value: loader.linear(
+                &format!("{attention}.linear_q_k_v"),
+                from,
+                3 * width,
+            )?,
             memory: Memory::load(loader, &format!("{attention}.fsmn_block.weight"), sizes)?,
             out: loader.linear(&format!("{attention}.linear_out"), width, width)?,
             norm2: loader.norm(&format!("{name}.norm2"), width, epsilon)?,
@@ -347,25 +351,14 @@ impl SanmBlock {
             let columns = joined.narrow(1, part * width, width)?;
             columns.reshape((rows, self.heads, width / self.heads))?.transpose(0, 1)?.contiguous()
         };
-        let (query, key, value) = (split(0)?, split(1)?, split(2)?);
+        #[expect(clippy::cast_precision_loss, reason = "heads are narrow")]
+        let scale = 1.0 / ((width / self.heads) as f64).sqrt();
+        let (query, key, value) = ((split(0)? * scale)?, split(1)?, split(2)?);
         let memory = self.memory.forward(&joined.narrow(1, 2 * width, width)?)?;
         let weights = softmax_last_dim(&query.matmul(&key.t()?)?)?;
         let mixed = weights.matmul(&value)?.transpose(0, 1)?.reshape((rows, width))?;
         self.out.forward(&mixed)? + memory
     }
-}
-
-/// Puts the attention's `1/sqrt(d_head)` into the weights of the queries.
-fn scale_queries(linear: &mut Linear, width: usize, heads: usize) -> Result<()> {
-    #[expect(clippy::cast_precision_loss, reason = "heads are narrow")]
-    let scale = 1.0 / ((width / heads) as f64).sqrt();
-    let scaled = |tensor: &Tensor| {
-        let queries = (tensor.narrow(0, 0, width)? * scale)?;
-        Tensor::cat(&[&queries, &tensor.narrow(0, width, 2 * width)?], 0)
-    };
-    linear.weight = scaled(&linear.weight)?;
-    linear.bias = scaled(&linear.bias)?;
-    Ok(())
 }
 
 /// Sinusoidal position codes: sines in the first half of a row, cosines in the second, positions

@@ -1,7 +1,7 @@
 //! Safetensors in one file or in shards with an index, as the releases lay them out.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 
@@ -30,9 +30,22 @@ impl ShardedWeights {
             let name = plain.into_iter().find(|n| directory.join(n).is_file()).unwrap_or(plain[0]);
             vec![name.to_owned()]
         };
+        let files = names.iter().map(|name| directory.join(name));
+        Self::of(files)
+    }
+
+    /// Opens one file of weights.
+    ///
+    /// # Errors
+    /// When it is missing or damaged.
+    pub fn open_file(file: &Path) -> Result<Self, EngineError> {
+        Self::of([file.to_owned()])
+    }
+
+    fn of(files: impl IntoIterator<Item = PathBuf>) -> Result<Self, EngineError> {
         let mut weights = Self { files: Vec::new(), place: HashMap::new() };
-        for name in names {
-            let file = TensorFile::open(&directory.join(name))?;
+        for file in files {
+            let file = TensorFile::open(&file)?;
             let at = weights.files.len();
             weights.place.extend(file.shapes().map(|(tensor, _)| (tensor.to_owned(), at)));
             weights.files.push(file);

@@ -147,7 +147,9 @@ impl Hubert {
             );
         }
         let failed = computing(STAGE);
-        let x = self.features(pcm).map_err(&failed)?;
+        let first = self.first_features(pcm).map_err(&failed)?;
+        watch("hubert.conv0", &first)?;
+        let x = self.features(first).map_err(&failed)?;
         watch("hubert.conv_out", &x)?;
         let projected = || {
             let rows = x.t()?.contiguous()?;
@@ -171,22 +173,22 @@ impl Hubert {
         Ok(x)
     }
 
-    fn features(&self, pcm: &[f32]) -> Computed<Tensor> {
-        let mut x = Tensor::from_slice(pcm, (1, pcm.len()), &self.device)?;
-        for (i, conv) in self.convs.iter().enumerate() {
-            x = conv.forward(&x)?;
-            if i == 0 {
-                // Group norm with a channel per group (Wu and He 2018).
-                let centred = x.broadcast_sub(&x.mean_keepdim(1)?)?;
-                let deviation = (centred.sqr()?.mean_keepdim(1)? + self.epsilon)?.sqrt()?;
-                x = centred
-                    .broadcast_div(&deviation)?
-                    .broadcast_mul(&self.group.0)?
-                    .broadcast_add(&self.group.1)?;
-            }
-            x = x.gelu_erf()?;
-        }
-        Ok(x)
+    /// The first convolution with its group norm of a channel per group (Wu and He 2018).
+    fn first_features(&self, pcm: &[f32]) -> Computed<Tensor> {
+        let x = Tensor::from_slice(pcm, (1, pcm.len()), &self.device)?;
+        let Some(conv) = self.convs.first() else { return Ok(x) };
+        let x = conv.forward(&x)?;
+        let centred = x.broadcast_sub(&x.mean_keepdim(1)?)?;
+        let deviation = (centred.sqr()?.mean_keepdim(1)? + self.epsilon)?.sqrt()?;
+        centred
+            .broadcast_div(&deviation)?
+            .broadcast_mul(&self.group.0)?
+            .broadcast_add(&self.group.1)?
+            .gelu_erf()
+    }
+
+    fn features(&self, first: Tensor) -> Computed<Tensor> {
+        self.convs.iter().skip(1).try_fold(first, |x, conv| conv.forward(&x)?.gelu_erf())
     }
 
     /// What the rows around say of each row's position, `[rows, width]`.
