@@ -1,4 +1,4 @@
-"""Measures ears on held-out sentences: `python evaluate.py DIR [--count N]`.
+"""Measures ears on held-out sentences, read greedily: `python evaluate.py DIR [--count N]`.
 
 Sentences: those of `heldout.py` (none of them in training), with unseen names and values, and everyday ones by
 another hand. Voices are the held-out variants (and for English a held-out base). CER for Chinese, WER for English, as
@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import argparse
 import collections
+import json
 import random
+import wave as wavfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -75,30 +78,45 @@ def speak_all(espeak: Espeak, texts: list[str], lang: str, rng: random.Random) -
     return [np.concatenate([quiet, clip(espeak, t, lang, rng, held_out=True).astype(np.float32) / 32768, quiet]) for t in texts]
 
 
-def speech(ears: Ears, augment: Augmenter, lang: str, count: int) -> list[np.ndarray]:
-    """All figures of a language; gives its clean clips."""
+def speech(augment: Augmenter, lang: str, count: int) -> Iterator[tuple[str, list[np.ndarray], list[str]]]:
+    """All sets of a language: name, clips, texts."""
     espeak, rng = Espeak(), random.Random(987)
     pink = coloured(16000 * 20, 1.0, augment.gen)
     noisy = lambda waves: [augment.disturb(w, augment.cut(pink, len(w)), 15) for w in waves]
-    show = lambda name, waves, texts: print(f"{lang} {name}: {rate(ears, list(zip(waves, texts)), lang)}", flush=True)
     texts = lines(f"heldout_{lang}.txt")[:count]
     clean = speak_all(espeak, texts, lang, rng)
     augment.clips = [(c * 32768).astype(np.int16) for c in clean[:60]]
-    show("held-out clean", clean, texts)
-    show("held-out pink 15 dB", noisy(clean), texts)
-    show("held-out babble 15 dB", [augment.disturb(w, augment.babble(len(w), 3), 15) for w in clean], texts)
-    show("held-out reverberation", [np.convolve(w, augment.rooms[0])[: len(w)] for w in clean], texts)
+    yield "held-out clean", clean, texts
+    yield "held-out pink 15 dB", noisy(clean), texts
+    yield "held-out babble 15 dB", [augment.disturb(w, augment.babble(len(w), 3), 15) for w in clean], texts
+    yield "held-out reverberation", [np.convolve(w, augment.rooms[0])[: len(w)] for w in clean], texts
     if lang == "en":
-        show("held-out flite rms (other flite voices were trained on)", [flite(t, HELD_OUT_FLITE).astype(np.float32) / 32768 for t in texts], texts)
+        yield "held-out flite rms", [flite(t, HELD_OUT_FLITE).astype(np.float32) / 32768 for t in texts], texts
         bases = [espeak.speak(t, f"{rng.choice(EN_BASES)}+{rng.choice(HELD_OUT_VARIANTS)}", rng.randint(110, 225), rng.randint(25, 75), rng.randint(30, 70)) for t in texts]
-        show("held-out clean, trained bases with held-out variants", [b.astype(np.float32) / 32768 for b in bases], texts)
+        yield "held-out clean, trained bases", [b.astype(np.float32) / 32768 for b in bases], texts
     strange = lines(f"unseen_{lang}.txt")[:count]
-    show("unseen names and values", speak_all(espeak, strange, lang, rng), strange)
+    yield "unseen names and values", speak_all(espeak, strange, lang, rng), strange
     another = everyday(lang)
     spoken = speak_all(espeak, another, lang, rng)
-    show("another hand clean", spoken, another)
-    show("another hand pink 15 dB", noisy(spoken), another)
-    return clean
+    yield "another hand clean", spoken, another
+    yield "another hand pink 15 dB", noisy(spoken), another
+    dev = lines(f"dev_{lang}.txt")[:count]
+    yield "dev clean", speak_all(espeak, dev, lang, rng), dev
+
+
+def export(folder: Path, count: int) -> None:
+    """Writes all sets as WAV files, and `clips.jsonl` with a line per clip: set, lang, wav, text."""
+    folder.mkdir(parents=True, exist_ok=True)
+    augment, rows = Augmenter(99), []
+    for lang in ("zh", "en"):
+        for name, waves, texts in speech(augment, lang, count):
+            for wave, text in zip(waves, texts):
+                file = f"{len(rows):05}.wav"
+                with wavfile.open(str(folder / file), "wb") as out:
+                    out.setparams((1, 2, 16000, 0, "NONE", ""))
+                    out.writeframes((np.clip(wave, -1, 1) * 32767).astype(np.int16).tobytes())
+                rows.append(json.dumps({"set": name, "lang": lang, "wav": file, "text": text}, ensure_ascii=False))
+    (folder / "clips.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 def no_speech(ears: Ears, augment: Augmenter, count: int) -> None:
@@ -112,15 +130,18 @@ def no_speech(ears: Ears, augment: Augmenter, count: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, help="model directory, or where to write the clips")
     parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--export", action="store_true", help="write the clips for the daemon's own evaluation, `--bin hearing`")
     args = parser.parse_args()
+    if args.export:
+        export(args.folder, args.count)
+        return
     torch.set_num_threads(1)
     ears, augment = Ears(args.folder), Augmenter(99)
-    clips: list[np.ndarray] = []
     for lang in ("zh", "en"):
-        clips += speech(ears, augment, lang, args.count)[:60]
-    augment.clips = [(c * 32768).astype(np.int16) for c in clips]
+        for name, waves, texts in speech(augment, lang, args.count):
+            print(f"{lang} {name}: {rate(ears, list(zip(waves, texts)), lang)}", flush=True)
     no_speech(ears, augment, 540)
 
 

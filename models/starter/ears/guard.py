@@ -33,7 +33,7 @@ class Guard:
 
     def __init__(self) -> None:
         self.held = {folded(t) for lang in ("zh", "en") for t in everyday(lang)}
-        self.held |= {folded(t) for name in ("heldout_zh.txt", "heldout_en.txt", "unseen_zh.txt", "unseen_en.txt") for t in lines(name)}
+        self.held |= {folded(t) for name in ("heldout_zh.txt", "heldout_en.txt", "unseen_zh.txt", "unseen_en.txt", "dev_zh.txt", "dev_en.txt") for t in lines(name)}
         self.words = {w.lower() for values in EN.values() for v in values for w in v.split()}
         self.pieces = [v for values in ZH.values() for v in values]
 

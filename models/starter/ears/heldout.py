@@ -2,7 +2,8 @@
 
 Sentences of the grammar that are none of the training clips' texts (CLIPS: the pool's folder; TEXTS: further files
 with one training sentence per line), checked one by one, and sentences whose names and values are in no training
-text. They are kept in files beside this script; `guard.py` keeps them out of any later training.
+text. They are kept in files beside this script; `guard.py` keeps them out of any later training. `dev_*.txt` are for choosing
+settings, the others for figures.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ import re
 import sys
 from pathlib import Path
 
-import numpy as np
-
+import shards
 from grammar import unseen
 from grammar.expand import CHOICE, fill, sentence, topics
 from guard import HERE, everyday, folded
@@ -21,9 +21,7 @@ from guard import HERE, everyday, folded
 
 def trained(folder: Path, files: list[Path]) -> set[str]:
     """All texts that were trained on."""
-    texts: set[str] = set()
-    for path in sorted(folder.glob("*.npz")):
-        texts.update(map(folded, np.load(path)["texts"].tolist()))
+    texts = set(map(folded, shards.texts(folder)))
     for path in files:
         texts.update(map(folded, path.read_text(encoding="utf-8").splitlines()))
     return texts
@@ -65,6 +63,8 @@ def main() -> None:
         (HERE / f"heldout_{lang}.txt").write_text("\n".join(fresh(lang, known | held, 520, rng)) + "\n", encoding="utf-8")
         rows = [t for t in strange(lang, 260, rng) if folded(t) not in known][:200]
         (HERE / f"unseen_{lang}.txt").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        known |= set(map(folded, rows))
+        (HERE / f"dev_{lang}.txt").write_text("\n".join(fresh(lang, known | held, 200, random.Random(988))) + "\n", encoding="utf-8")
         print(lang, "training texts:", len(known), "everyday sentences among the clips (left out when training):", overlap)
 
 

@@ -12,6 +12,33 @@ LANGUAGES = {"auto": 0, "zh": 3, "en": 4, "yue": 7, "ja": 11, "ko": 12, "nospeec
 TEXTNORM = {"withitn": 14, "woitn": 15}
 
 
+class Memory(torch.autograd.Function):
+    """The FSMN memory: a depthwise convolution over rows as shifted products, many times quicker on CPU.
+
+    Its own backward: autograd would write a zeroed copy of the padded rows for each tap.
+    """
+
+    @staticmethod
+    def forward(ctx, padded: torch.Tensor, taps: torch.Tensor) -> torch.Tensor:
+        """`padded` (batch, rows + kernel - 1, size), `taps` (kernel, size); gives (batch, rows, size)."""
+        ctx.save_for_backward(padded, taps)
+        rows = padded.shape[1] - taps.shape[0] + 1
+        out = padded[:, :rows] * taps[0]
+        for i in range(1, taps.shape[0]):
+            out.addcmul_(padded[:, i : i + rows], taps[i])
+        return out
+
+    @staticmethod
+    def backward(ctx, grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        padded, taps = ctx.saved_tensors
+        rows = grad.shape[1]
+        to_padded, to_taps = torch.zeros_like(padded), torch.empty_like(taps)
+        for i in range(taps.shape[0]):
+            to_padded[:, i : i + rows].addcmul_(grad, taps[i])
+            to_taps[i] = (grad * padded[:, i : i + rows]).sum((0, 1))
+        return to_padded, to_taps
+
+
 class SelfAttention(nn.Module):
     def __init__(self, width: int, size: int, heads: int, kernel: int) -> None:
         super().__init__()
@@ -25,11 +52,9 @@ class SelfAttention(nn.Module):
         q, k, v = self.linear_q_k_v(x).chunk(3, -1)
         v = v * keep
         left = (self.kernel - 1) // 2
-        padded = F.pad(v.transpose(1, 2), (left, self.kernel - 1 - left))
-        # A depthwise convolution as shifted products: many times quicker on CPU.
-        taps = self.fsmn_block.weight[:, 0, :].to(v.dtype)
-        memory = sum(padded[:, :, i : i + rows] * taps[:, i][None, :, None] for i in range(self.kernel))
-        memory = (memory.transpose(1, 2) + v) * keep
+        padded = F.pad(v, (0, 0, left, self.kernel - 1 - left))
+        taps = self.fsmn_block.weight[:, 0, :].T.contiguous().to(v.dtype)
+        memory = (Memory.apply(padded, taps) + v) * keep
         split = lambda t: t.reshape(batch, rows, self.heads, -1).transpose(1, 2)
         q, k, v = split(q), split(k), split(v)
         scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(2, 3) + bias

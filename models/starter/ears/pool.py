@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 import random
 from pathlib import Path
 
-import numpy as np
-
+import shards
 from grammar.expand import sentence
 from grammar.free_en import free as free_en
 from grammar.free_zh import free as free_zh
+from grammar.written import written
 from speak import Espeak, clip
 from vocab import chinese_words, english_words, hanzi
 
@@ -32,18 +31,20 @@ def free(lang: str, rng: random.Random) -> str:
 
 
 def text_of(lang: str, rng: random.Random, lists: dict) -> str:
-    """A grammar sentence, a free one, two of them, or a salad."""
+    """A sentence of the grammar, a written one, a free one, two of them, or a salad."""
+    any_sentence = lambda: rng.choice((sentence, sentence, free, lambda g, r: r.choice(written(g))))(lang, rng)
     roll = rng.random()
-    if roll < 0.12:
+    if roll < 0.10:
         return salad(lang, rng, *lists[lang])
-    if roll < 0.42:
+    if roll < 0.28:
         return free(lang, rng)
-    if roll < 0.50:
+    if roll < 0.60:
+        return rng.choice(written(lang))
+    if roll < 0.68:
         # Two in one breath, or foreign words around: the grammar must not be all that is ever heard.
-        joint = "" if lang == "zh" else " "
-        parts = [sentence(lang, rng), rng.choice((sentence, free))(lang, rng) if rng.random() < 0.6 else salad(lang, rng, *lists[lang])]
+        parts = [any_sentence(), any_sentence() if rng.random() < 0.6 else salad(lang, rng, *lists[lang])]
         rng.shuffle(parts)
-        return joint.join(parts)
+        return ("" if lang == "zh" else " ").join(parts)
     return sentence(lang, rng)
 
 
@@ -60,21 +61,17 @@ def main() -> None:
     lists = {"zh": (chinese_words(), hanzi()), "en": (english_words(), [])}
     done = 0
     while done < args.clips:
-        pcm, texts, langs = [], [], []
-        while len(pcm) < 1000:
+        clips: list = []
+        while len(clips) < 1000:
             lang = "en" if rng.random() < args.english else "zh"
             text = text_of(lang, rng, lists)
             samples = clip(espeak, text, lang, rng)
             if 4000 < len(samples) < 16000 * 9:
-                pcm.append(samples)
-                texts.append(text)
-                langs.append(lang)
-        path = args.folder / f"{args.seed:03}-{done // 1000:05}.npz"
-        with open(path.with_suffix(".part"), "wb") as out:
-            np.savez(out, pcm=np.concatenate(pcm), ends=np.cumsum([len(p) for p in pcm]), texts=np.array(texts), langs=np.array(langs))
-        os.replace(path.with_suffix(".part"), path)
+                clips.append((samples, text, lang))
+        name = f"{args.seed:03}-{done // 1000:05}"
+        shards.write(args.folder, name, clips)
         done += 1000
-        print(path, done, flush=True)
+        print(name, done, flush=True)
 
 
 if __name__ == "__main__":

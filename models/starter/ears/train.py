@@ -1,9 +1,14 @@
-"""Trains the starter ears. `python train.py --out DIR --minutes N [--device cuda] [--init DIR]`"""
+"""Trains the starter ears: `python train.py --out DIR --work DIR --minutes N [--device cuda] [--init DIR]`.
+
+On a CPU `torchrun --nproc-per-node 2 train.py …` uses one process per core: each takes its own batches, and the
+gradients are averaged (a single process with two threads is a third slower at this size).
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import shutil
 import time
@@ -11,15 +16,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.distributed as dist
 import yaml
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
+import shards
 from augment import Augmenter
 from features import fbank, lfr, read_cmvn, write_cmvn
 from guard import Guard
 from model import LANGUAGES, TEXTNORM, SenseVoice
+from muon import Muon
 from vocab import Vocabulary, build
 
 CONF = {"output_size": 192, "attention_heads": 4, "linear_units": 768, "num_blocks": 6, "tp_blocks": 2, "dropout_rate": 0.1, "positional_dropout_rate": 0.1, "attention_dropout_rate": 0.1, "input_layer": "pe", "pos_enc_class": "SinusoidalPositionEncoder", "normalize_before": True, "kernel_size": 11, "sanm_shfit": 0, "selfattention_layer_type": "sanm"}
@@ -35,13 +43,11 @@ class Clips:
 
     def refresh(self) -> None:
         """Reads new shards."""
-        for path in sorted(self.folder.glob("*.npz")):
+        for path in sorted(self.folder.glob("*.json")):
             if path.name in self.seen or len(self.pcm) >= self.limit:
                 continue
             self.seen.add(path.name)
-            shard = np.load(path)
-            pairs = zip(np.split(shard["pcm"], shard["ends"][:-1]), shard["texts"].tolist(), shard["langs"].tolist())
-            for pcm, text, lang in pairs:
+            for pcm, text, lang in shards.read(path):
                 if self.guard.allowed(text, lang):
                     self.pcm.append(pcm)
                     self.texts.append((text, lang))
@@ -63,7 +69,7 @@ class Batches:
         else:
             index = rng.randrange(len(self.clips.pcm))
             sentence, lang = self.clips.texts[index]
-            wave = self.augment.speech(self.clips.pcm[index].astype(np.float32) / 32768, strength)
+            wave = self.augment.speech(np.asarray(self.clips.pcm[index], np.float32) / 32768, strength)
             text, aux = vocab.encode(sentence, lang), vocab.encode_aux(sentence, lang)
             tags = (lang, "EMO_UNKNOWN", "Speech", itn)
         feats = lfr(fbank(torch.from_numpy(wave)))
@@ -114,8 +120,8 @@ def export(model: SenseVoice, out: Path) -> None:
     (out / "configuration.json").write_text(json.dumps(meta, indent=1))
 
 
-def prepare(args, clips: Clips) -> tuple[Vocabulary, tuple]:
-    """Vocabulary and CMVN: those of `--init`, or new ones."""
+def prepare(args, clips: Clips) -> None:
+    """Writes vocabulary and CMVN: those of `--init`, or new ones."""
     vocab_dir = args.work / "vocab"
     if args.init:
         vocab_dir.mkdir(parents=True, exist_ok=True)
@@ -133,67 +139,100 @@ def prepare(args, clips: Clips) -> tuple[Vocabulary, tuple]:
         augment = Augmenter(5)
         rows = torch.cat([lfr(fbank(torch.from_numpy(augment.speech(p.astype(np.float32) / 32768, 0.0)))) for p in clips.pcm[:600]])
         write_cmvn(args.out / "am.mvn", rows.mean(0), rows.std(0))
-    return Vocabulary(vocab_dir), read_cmvn(args.out / "am.mvn")
 
 
-def main() -> None:
+class Ears(nn.Module):
+    """The model, and the auxiliary head that only training needs."""
+
+    def __init__(self, vocab: Vocabulary) -> None:
+        super().__init__()
+        self.model = SenseVoice(CONF, vocab.size)
+        self.aux_head = nn.Linear(CONF["output_size"], vocab.aux_size)
+        self.size = vocab.size
+
+    def losses(self, batch, device: str, half: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """CTC of the text, CTC of the auxiliary units, cross-entropy of the tag rows."""
+        feats, lengths, texts, auxes, tags, language, textnorm = batch
+        move = lambda t: t.to(device)
+        with torch.autocast(device.split(":")[0], dtype=torch.bfloat16, enabled=half):
+            logits, middle = self.model(move(feats), move(lengths), move(language), move(textnorm))
+            aux_logits = self.aux_head(middle)
+        tag_loss = F.cross_entropy(logits[:, :4].float().reshape(-1, self.size), move(tags).reshape(-1))
+        return ctc(logits[:, 4:], lengths, texts), ctc(aux_logits[:, 4:], lengths, auxes), tag_loss
+
+
+class Clock:
+    """Share of the time that is over, the same in all processes."""
+
+    def __init__(self, minutes: float) -> None:
+        self.start, self.seconds = time.time(), minutes * 60
+
+    def share(self) -> float:
+        value = torch.tensor([(time.time() - self.start) / self.seconds])
+        if dist.is_initialized():
+            dist.broadcast(value, 0)
+        return float(value)
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="model directory to write")
     parser.add_argument("--work", type=Path, required=True, help="scratch folder; clips lie in its `clips`")
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--lr", type=float, default=1.5e-3)
+    parser.add_argument("--batch", type=int, default=16, help="clips per step and process")
+    parser.add_argument("--rate", type=float, default=0.01, help="learning rate of the matrices")
     parser.add_argument("--init", type=Path, help="model directory to go on from")
     parser.add_argument("--seed", type=int, default=3)
-    parser.add_argument("--limit", type=int, default=90000, help="clips kept in memory")
-    args = parser.parse_args()
+    parser.add_argument("--limit", type=int, default=300000, help="clips used at most")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = arguments()
+    if "RANK" in os.environ:
+        dist.init_process_group("gloo")
+    rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     clips = Clips(args.work / "clips", args.limit)
-    while len(clips.pcm) < 3000:
-        clips.refresh()
-        time.sleep(1)
-    vocab, cmvn = prepare(args, clips)
-    model = SenseVoice(CONF, vocab.size).to(args.device)
-    aux_head = nn.Linear(CONF["output_size"], vocab.aux_size).to(args.device)
+    clips.refresh()
+    if len(clips.pcm) < 3000:
+        raise SystemExit(f"{len(clips.pcm)} clips in {clips.folder}, 3000 are the least: make them with pool.py")
+    if rank == 0:
+        prepare(args, clips)
+    if dist.is_initialized():
+        dist.barrier()
+    vocab, cmvn = Vocabulary(args.work / "vocab"), read_cmvn(args.out / "am.mvn")
+    ears = Ears(vocab).to(args.device)
     if args.init:
-        model.load_state_dict({k: v.float() for k, v in load_file(args.init / "model.safetensors").items()})
+        ears.model.load_state_dict({k: v.float() for k, v in load_file(args.init / "model.safetensors").items()})
     # On a CPU without bfloat16 instructions the half precision is many times slower than float32.
     half = args.device != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
-    params = [*model.parameters(), *aux_head.parameters()]
-    optimizer = torch.optim.AdamW(params, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-    batches = Batches(clips, vocab, cmvn, args.seed)
-    start, step, saved, shown, seen, loss_sum = time.time(), 0, time.time(), time.time(), 0, 0.0
-    while (share := (time.time() - start) / (args.minutes * 60)) < 1:
+    optimizer = Muon(ears, 0.2, ("embed", "ctc_lo", "aux_head"), clip=5.0)
+    batches, clock = Batches(clips, vocab, cmvn, args.seed + 1000 * rank), Clock(args.minutes)
+    step, seen, sums, saved, shown = 0, 0, np.zeros(3), time.time(), time.time()
+    while (share := clock.share()) < 1:
         strength = min(0.8, 0.4 + share) if args.init else float(np.clip((share - 0.15) / 0.15, 0, 1))
-        for feats, lengths, texts, auxes, tags, language, textnorm in batches.batch(args.batch, strength):
-            rate = args.lr * min(1, (step + 1) / (100 if args.init else 300)) * (0.03 + 0.97 * 0.5 * (1 + np.cos(np.pi * min(share, 1))))
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            move = lambda t: t.to(args.device)
-            with torch.autocast(args.device.split(":")[0], dtype=torch.bfloat16, enabled=half):
-                logits, middle = model(move(feats), move(lengths), move(language), move(textnorm))
-                aux_logits = aux_head(middle)
-            text_loss = ctc(logits[:, 4:], lengths, texts)
-            aux_loss = ctc(aux_logits[:, 4:], lengths, auxes)
-            tag_loss = F.cross_entropy(logits[:, :4].float().reshape(-1, vocab.size), move(tags).reshape(-1))
-            loss = text_loss + 0.3 * tag_loss + (0.5 if share < 0.5 else 0.2) * aux_loss
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(params, 5.0)
-            optimizer.step()
-            step, seen, loss_sum = step + 1, seen + len(texts), loss_sum + float(text_loss.detach())
-        if time.time() - shown > 30:
-            print(f"{share:.3f} step {step} seen {seen} clips {len(clips.pcm)} text {loss_sum / step:.3f} now {float(text_loss):.3f} aux {float(aux_loss):.3f} tag {float(tag_loss):.3f}", flush=True)
+        for batch in batches.batch(args.batch, strength):
+            losses = ears.losses(batch, args.device, half)
+            (losses[0] + 0.3 * losses[2] + (0.5 if share < 0.5 else 0.2) * losses[1]).backward()
+            rate = args.rate * min(1, (step + 1) / 200) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
+            optimizer.step(rate)
+            step, seen = step + 1, seen + len(batch[1]) * processes
+            sums = 0.98 * sums + 0.02 * np.array([float(x.detach()) for x in losses])
+        if rank == 0 and time.time() - shown > 30:
+            text, aux, tag = sums / (1 - 0.98**step)
+            print(f"{share:.3f} step {step} seen {seen} clips {len(clips.pcm)} text {text:.3f} aux {aux:.3f} tag {tag:.3f}", flush=True)
             shown = time.time()
-            clips.refresh()
-        if time.time() - saved > 240:
-            export(model, args.out)
+        clips.refresh()
+        if rank == 0 and time.time() - saved > 240:
+            export(ears.model, args.out)
             saved = time.time()
-    export(model, args.out)
-    print("done", step, seen)
+    if rank == 0:
+        export(ears.model, args.out)
+        print("done", step, seen)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ impl<'a> LogProbs<'a> {
         Self { values: &self.values[begin..], classes: self.classes }
     }
 
-    fn row(&self, row: usize) -> &'a [f32] {
+    pub(crate) fn row(&self, row: usize) -> &'a [f32] {
         &self.values[row * self.classes..(row + 1) * self.classes]
     }
 

@@ -6,9 +6,11 @@ mod error;
 
 pub mod chat_template;
 pub mod ctc;
+pub mod ctc_beam;
 pub mod dsp;
 mod layers;
 pub mod models;
+pub mod ngram;
 mod quant;
 pub mod sampling;
 pub mod sentencepiece;

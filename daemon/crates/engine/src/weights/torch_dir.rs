@@ -86,6 +86,12 @@ impl ModelDirectory {
             .map_err(|error| malformed(&self.config, error.to_string()))
     }
 
+    /// A file of the directory that not every model has; `None` when it is not there.
+    #[must_use]
+    pub fn extra(&self, name: &str) -> Option<PathBuf> {
+        is_plain(name).then(|| self.folder.join(name)).filter(|path| path.exists())
+    }
+
     /// Opens the weights.
     ///
     /// # Errors

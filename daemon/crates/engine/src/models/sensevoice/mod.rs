@@ -3,6 +3,7 @@
 //! directories; a model lives on one thread and is `&mut` there.
 
 mod config;
+mod decoding;
 mod encoder;
 mod rich_text;
 
@@ -14,11 +15,12 @@ pub use config::SenseVoiceConfig;
 pub use encoder::{QUERY_ROWS, Stage};
 pub use rich_text::plain_text;
 
-use self::encoder::Network;
+use self::{decoding::Decoding, encoder::Network};
 use super::sanm::Loader;
 use crate::{
     EngineError,
     ctc::{self, Aligned, LogProbs},
+    ctc_beam::BeamSettings,
     dsp::{Cmvn, Features, Frontend},
     sentencepiece::SentencePiece,
     weights::ModelDirectory,
@@ -131,6 +133,7 @@ pub struct SenseVoice {
     frontend: Frontend,
     network: Network,
     vocabulary: SentencePiece,
+    decoding: Option<Decoding>,
     unknown_emotion: Option<u32>,
 }
 
@@ -162,7 +165,8 @@ impl SenseVoice {
         let mut loader = Loader { file: &mut file, device };
         let network = Network::load(&mut loader, &config, vocabulary.len())?;
         let unknown_emotion = vocabulary.id(UNKNOWN_EMOTION);
-        Ok(Self { frontend, network, vocabulary, unknown_emotion })
+        let decoding = Decoding::read(files, &vocabulary)?;
+        Ok(Self { frontend, network, vocabulary, decoding, unknown_emotion })
     }
 
     /// The vocabulary.
@@ -199,7 +203,7 @@ impl SenseVoice {
         }
         let features = self.features(pcm)?;
         let (values, classes) = self.log_probs(&features, options.queries(), &mut |_, _| Ok(()))?;
-        Ok(self.read(LogProbs::new(&values, classes), options))
+        Ok(self.decode(LogProbs::new(&values, classes), options))
     }
 
     /// Features of a clip.
@@ -232,11 +236,15 @@ impl SenseVoice {
             .map_err(|source| EngineError::Compute { stage: "SenseVoice", source })
     }
 
-    /// Reads log-probabilities.
+    /// How the language model counts, to be tried out; `None` where there is none.
+    pub fn beam_mut(&mut self) -> Option<&mut BeamSettings> {
+        self.decoding.as_mut().map(Decoding::settings_mut)
+    }
+
+    /// Reads log-probabilities greedily, as the reference does.
     #[must_use]
     pub fn read(&self, probs: LogProbs<'_>, options: &SenseVoiceOptions) -> CtcText {
         let banned = self.unknown_emotion.filter(|_| options.ban_unknown_emotion);
-        let ids = ctc::collapse(&probs.best(banned));
         let spoken = probs.from_row(QUERY_ROWS);
         let greedy = ctc::greedy(spoken, banned);
         let text_ids: Vec<u32> = greedy.iter().map(|token| token.id).collect();
@@ -244,11 +252,31 @@ impl SenseVoice {
             Some(labels) => ctc::tokens(spoken, &labels),
             None => greedy,
         };
+        self.written(ctc::collapse(&probs.best(banned)), &tokens, ctc::confidence(&tokens))
+    }
+
+    /// Reads log-probabilities with the language model of the directory, greedily where there is
+    /// none. The confidence stays the greedy one: it says how sure the ears are, whatever the
+    /// language model makes of it.
+    #[must_use]
+    pub fn decode(&self, probs: LogProbs<'_>, options: &SenseVoiceOptions) -> CtcText {
+        let greedy = self.read(probs, options);
+        let Some(decoding) = &self.decoding else { return greedy };
+        let spoken = probs.from_row(QUERY_ROWS);
+        let text_ids = decoding.text(spoken);
+        let Some(labels) = ctc::align(spoken, &text_ids) else { return greedy };
+        let banned = self.unknown_emotion.filter(|_| options.ban_unknown_emotion);
+        let mut ids = ctc::collapse(&probs.best(banned)[..QUERY_ROWS.min(probs.rows())]);
+        ids.extend(&text_ids);
+        self.written(ids, &ctc::tokens(spoken, &labels), greedy.confidence)
+    }
+
+    fn written(&self, ids: Vec<u32>, tokens: &[Aligned], confidence: f32) -> CtcText {
         CtcText {
             pieces: ids.iter().map(|&id| self.piece(id)).collect(),
             text: self.vocabulary.decode(&ids),
             ids,
-            confidence: ctc::confidence(&tokens),
+            confidence,
             tokens: tokens.iter().map(|token| self.span(token)).collect(),
         }
     }
