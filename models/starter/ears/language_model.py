@@ -16,7 +16,7 @@ import sentencepiece as spm
 import zstandard
 
 from grammar.expand import sentence
-from grammar.written import written
+from grammar.written import wide
 from guard import Guard
 from pool import free, salad
 from vocab import chinese_words, english_words, hanzi
@@ -34,7 +34,7 @@ def sentences(lang: str, rng: random.Random, scale: float) -> set[str]:
     texts = {sentence(lang, rng).lower() for _ in range(int(200_000 * scale))}
     texts |= {free(lang, rng).lower() for _ in range(int(40_000 * scale))}
     texts |= {salad(lang, rng, *lists).lower() for _ in range(int(15_000 * scale))}
-    texts |= set(written(lang))
+    texts |= set(wide(lang))
     return {t for t in texts if guard.allowed(t, lang)}
 
 
@@ -128,7 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=71)
-    parser.add_argument("--scale", type=float, default=1.0, help="share of the sampled sentences")
+    parser.add_argument("--scale", type=float, default=1.5, help="share of the sampled sentences")
     args = parser.parse_args()
     sp = spm.SentencePieceProcessor(model_file=str(args.folder / "chn_jpn_yue_eng_ko_spectok.bpe.model"))
     size = sp.get_piece_size()

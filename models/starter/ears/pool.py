@@ -10,7 +10,7 @@ import shards
 from grammar.expand import sentence
 from grammar.free_en import free as free_en
 from grammar.free_zh import free as free_zh
-from grammar.written import written
+from grammar.written import wide, written
 from speak import Espeak, clip
 from vocab import chinese_words, english_words, hanzi
 
@@ -39,7 +39,7 @@ def text_of(lang: str, rng: random.Random, lists: dict) -> str:
     if roll < 0.28:
         return free(lang, rng)
     if roll < 0.60:
-        return rng.choice(written(lang))
+        return rng.choice(written(lang) if roll < 0.46 else wide(lang))
     if roll < 0.68:
         # Two in one breath, or foreign words around: the grammar must not be all that is ever heard.
         parts = [any_sentence(), any_sentence() if rng.random() < 0.6 else salad(lang, rng, *lists[lang])]

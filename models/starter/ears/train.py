@@ -32,6 +32,9 @@ from vocab import Vocabulary, build
 
 CONF = {"output_size": 192, "attention_heads": 4, "linear_units": 768, "num_blocks": 6, "tp_blocks": 2, "dropout_rate": 0.1, "positional_dropout_rate": 0.1, "attention_dropout_rate": 0.1, "input_layer": "pe", "pos_enc_class": "SinusoidalPositionEncoder", "normalize_before": True, "kernel_size": 11, "sanm_shfit": 0, "selfattention_layer_type": "sanm"}
 
+# Longer clips cost more than they teach.
+LONGEST = 6 * 16000
+
 
 class Clips:
     """All clips that the pool has made so far."""
@@ -48,7 +51,7 @@ class Clips:
                 continue
             self.seen.add(path.name)
             for pcm, text, lang in shards.read(path):
-                if self.guard.allowed(text, lang):
+                if len(pcm) < LONGEST and self.guard.allowed(text, lang):
                     self.pcm.append(pcm)
                     self.texts.append((text, lang))
 
@@ -58,7 +61,7 @@ class Batches:
 
     def __init__(self, clips: Clips, vocab: Vocabulary, cmvn, seed: int) -> None:
         self.clips, self.vocab, self.cmvn = clips, vocab, cmvn
-        self.rng, self.augment = random.Random(seed), Augmenter(seed)
+        self.rng, self.order, self.augment = random.Random(seed), random.Random(1), Augmenter(seed)
 
     def item(self, strength: float):
         vocab, rng = self.vocab, self.rng
@@ -84,9 +87,12 @@ class Batches:
         return feats, text, aux, [vocab.tag(t) for t in tags], LANGUAGES[query], TEXTNORM[itn]
 
     def batch(self, size: int, strength: float):
-        items = [self.item(strength) for _ in range(size * 4)]
+        """Sixteen batches of clips of like length, in an order that all processes share."""
+        items = [self.item(strength) for _ in range(size * 16)]
         items.sort(key=lambda i: len(i[0]))
-        for start in range(0, len(items), size):
+        starts = list(range(0, len(items), size))
+        self.order.shuffle(starts)
+        for start in starts:
             part = items[start : start + size]
             yield (
                 nn.utils.rnn.pad_sequence([i[0] for i in part], batch_first=True),
@@ -144,19 +150,20 @@ def prepare(args, clips: Clips) -> None:
 class Ears(nn.Module):
     """The model, and the auxiliary head that only training needs."""
 
-    def __init__(self, vocab: Vocabulary) -> None:
+    def __init__(self, vocab: Vocabulary, wait: int) -> None:
         super().__init__()
         self.model = SenseVoice(CONF, vocab.size)
         self.aux_head = nn.Linear(CONF["output_size"], vocab.aux_size)
-        self.size = vocab.size
+        self.size, self.wait = vocab.size, wait
 
-    def losses(self, batch, device: str, half: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def losses(self, batch, device: str, half: bool, step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """CTC of the text, CTC of the auxiliary units, cross-entropy of the tag rows."""
         feats, lengths, texts, auxes, tags, language, textnorm = batch
         move = lambda t: t.to(device)
         with torch.autocast(device.split(":")[0], dtype=torch.bfloat16, enabled=half):
             logits, middle = self.model(move(feats), move(lengths), move(language), move(textnorm))
-            aux_logits = self.aux_head(middle)
+            # The head is new: what it has not learnt yet must not disturb weights to go on from.
+            aux_logits = self.aux_head(middle.detach() if step < self.wait else middle)
         tag_loss = F.cross_entropy(logits[:, :4].float().reshape(-1, self.size), move(tags).reshape(-1))
         return ctc(logits[:, 4:], lengths, texts), ctc(aux_logits[:, 4:], lengths, auxes), tag_loss
 
@@ -205,7 +212,7 @@ def main() -> None:
     if dist.is_initialized():
         dist.barrier()
     vocab, cmvn = Vocabulary(args.work / "vocab"), read_cmvn(args.out / "am.mvn")
-    ears = Ears(vocab).to(args.device)
+    ears = Ears(vocab, 200 if args.init else 0).to(args.device)
     if args.init:
         ears.model.load_state_dict({k: v.float() for k, v in load_file(args.init / "model.safetensors").items()})
     # On a CPU without bfloat16 instructions the half precision is many times slower than float32.
@@ -216,7 +223,7 @@ def main() -> None:
     while (share := clock.share()) < 1:
         strength = min(0.8, 0.4 + share) if args.init else float(np.clip((share - 0.15) / 0.15, 0, 1))
         for batch in batches.batch(args.batch, strength):
-            losses = ears.losses(batch, args.device, half)
+            losses = ears.losses(batch, args.device, half, step)
             (losses[0] + 0.3 * losses[2] + (0.5 if share < 0.5 else 0.2) * losses[1]).backward()
             rate = args.rate * min(1, (step + 1) / 200) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
             optimizer.step(rate)

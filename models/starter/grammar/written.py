@@ -1,4 +1,4 @@
-"""Sentences written one by one: `said_*.txt` of this folder (MIT), and the packages' own.
+"""Sentences written one by one: `said_*.txt` of this folder, `brain/feelings_*.txt` (MIT), and the packages' own.
 
 Packages: PyPI's `chatterbot-corpus` (BSD-3-Clause), English and Chinese dialogues; Debian's `wordnet-base` (WordNet 3.0
 licence, as free as BSD), the examples of its English definitions. Nothing of them is in the repository.
@@ -51,9 +51,20 @@ def spoken(text: str, lang: str) -> str | None:
     return text if re.fullmatch(r"[a-z' ]+", text) and len(text.split()) <= 14 else None
 
 
+def unique(texts: list[str], lang: str) -> list[str]:
+    """As they sound, each once, in a fixed order."""
+    return sorted({s for text in texts if (s := spoken(text, lang))})
+
+
 @cache
 def written(lang: str) -> list[str]:
-    """Different sentences of a language, in a fixed order."""
+    """What people say, sentence by sentence."""
     own = [line for path in sorted(HERE.glob(f"said_{lang}*.txt")) for line in path.read_text(encoding="utf-8").splitlines()]
-    found = {s for text in own + dialogues(lang) + (examples() if lang == "en" else []) if (s := spoken(text, lang))}
-    return sorted(found)
+    felt = (HERE.parent / "brain" / f"feelings_{lang}.txt").read_text(encoding="utf-8").splitlines()
+    return unique(own + dialogues(lang) + [line for line in felt if not line.startswith("#")], lang)
+
+
+@cache
+def wide(lang: str) -> list[str]:
+    """Written sentences, and for English examples from a dictionary: words in their surroundings."""
+    return unique(written(lang) + examples(), lang) if lang == "en" else written(lang)

@@ -192,14 +192,32 @@ impl Check<'_> {
         match kind_of(self.input, self.language) {
             Said::AboutThePerson => self.recall(reply, true),
             Said::Question => self.recall(reply, false),
-            Said::Statement => fitting_reply(self.input, emotion, self.language, self.turn)
-                .map(|(emotion, text)| RuleAnswer {
-                    emotion,
-                    text: text.to_owned(),
-                    memories: vec![],
-                })
-                .or_else(|| self.acknowledgement(reply)),
+            Said::Statement => self.statement(emotion, reply),
         }
+    }
+
+    fn statement(&self, emotion: &Emotion, reply: &str) -> Option<RuleAnswer> {
+        let (told, said) = (About::read(self.input), About::read(reply));
+        let notes = self.core.iter().chain(self.hits.iter().map(|h| &h.note));
+        let quotes = notes
+            .map(|note| About::read(quoted(&note.text)))
+            .any(|about| about.answers(&told) >= ABOUT && said.takes_from(&about, &told));
+        // A question without a word of asking ("my locker number again") that memory has answered.
+        if quotes {
+            return None;
+        }
+        let repeated = told.tells_of_the_person(self.input) && said.repeats(&told);
+        let feeling = if repeated {
+            None
+        } else {
+            fitting_reply(self.input, emotion, self.language, self.turn)
+        };
+        let fitting = |(emotion, text): (Emotion, &str)| RuleAnswer {
+            emotion,
+            text: text.to_owned(),
+            memories: vec![],
+        };
+        feeling.map(fitting).or_else(|| self.acknowledgement(reply))
     }
 
     fn recall(&self, reply: &str, personal: bool) -> Option<RuleAnswer> {
