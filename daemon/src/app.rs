@@ -113,7 +113,8 @@ impl App {
         let tts = Arc::new(Worker::start("tts", first_voice, again)?);
         let (folders, models) = (&settings.paths.models, &settings.models);
         let budget = settings.dialogue.context_budget_tokens;
-        let slots = Arc::new(Slots::start(folders, &models.asr, &models.llm, budget)?);
+        let slots = Slots::start(folders, models, budget, opened.recollection.clone())?;
+        let slots = Arc::new(slots);
         let persona = Arc::new(ArcSwap::from_pointee(persona));
         let run = Run { settings, playback, opened, emotions, emotion, persona, slots, tts };
         run.start(profiles, device, feed)

@@ -21,7 +21,7 @@ mod turn;
 mod worker;
 
 pub use app::{App, Device, Feed};
-pub use backend::{EarshotDetector, LmCounter, LmGenerator, SenseVoiceRecognizer};
+pub use backend::{EarshotDetector, LmCounter, LmGenerator, ModelEmbedder, SenseVoiceRecognizer};
 pub use cli::{Arguments, BusArgument};
 pub use config::{
     AsrSettings, AudioBackend, AudioSettings, BusChoice, BusSettings, ConfigError, ConfigSources,

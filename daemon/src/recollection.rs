@@ -1,10 +1,12 @@
 //! Memory as the rest of the daemon asks for it: calls on the `memory` thread.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use companion_memory::{HashEmbedder, Memory, MemoryError, MemorySettings, NewMemory, Words};
+use companion_memory::{
+    Embedder, HashEmbedder, Memory, MemoryError, MemorySettings, NewMemory, NoteVectors, Words,
+};
 use companion_store::{OpenReport, Store, Tree};
 use companion_types::{MemoryHit, MemoryId, MemoryNote, MemoryOrigin, TurnId, TurnReport, UndoId};
 
@@ -17,9 +19,23 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Name of the setting that holds the profile in use.
 const PROFILE: &[u8] = b"profile";
 
-/// The memory stage.
-#[derive(Debug, Clone)]
-pub struct Recollection(pub(crate) Arc<Worker<Remembering>>);
+/// Makes the embedder, also when the stage is started again.
+pub(crate) type MakeEmbedder = Box<dyn Fn() -> Result<Box<dyn Embedder>, DaemonError> + Send>;
+
+/// The embedder that is part of the program.
+pub(crate) fn hashed_ngrams() -> MakeEmbedder {
+    Box::new(|| Ok(Box::new(HashEmbedder)))
+}
+
+/// The memory stage, and what makes its embedder.
+#[derive(Clone)]
+pub struct Recollection(pub(crate) Arc<Worker<Remembering>>, Arc<Mutex<MakeEmbedder>>);
+
+impl std::fmt::Debug for Recollection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Recollection").field(&self.0).finish()
+    }
+}
 
 /// What was found when it was opened.
 #[derive(Debug)]
@@ -36,9 +52,10 @@ fn open(
     folder: &Path,
     words: &Arc<Words>,
     settings: MemorySettings,
+    embedder: Box<dyn Embedder>,
 ) -> Result<(Remembering, OpenReport), DaemonError> {
     let (store, report) = Store::open(folder)?;
-    let memory = Memory::open(&store, Box::new(HashEmbedder), Arc::clone(words), settings)?;
+    let memory = Memory::open(&store, embedder, Arc::clone(words), settings)?;
     Ok(((store, memory), report))
 }
 
@@ -46,19 +63,48 @@ impl Recollection {
     /// Opens the store and starts the stage.
     pub(crate) fn start(folder: PathBuf, settings: MemorySettings) -> Result<Opened, DaemonError> {
         let words = Arc::new(Words::default());
-        let ((store, memory), report) = open(&folder, &words, settings)?;
+        let ((store, memory), report) = open(&folder, &words, settings, Box::new(HashEmbedder))?;
         let turns = store.all::<TurnReport>(Tree::Reports)?;
         let first_turn = TurnId(turns.last().map_or(1, |(_, r)| r.turn.0 + 1));
         let profile = store.get::<String>(Tree::Settings, PROFILE)?;
-        let again = move || match open(&folder, &words, settings) {
-            Ok((remembering, _)) => Some(remembering),
-            Err(error) => {
-                tracing::error!(%error, "memory cannot be opened again");
-                None
+        let make = Arc::new(Mutex::new(hashed_ngrams()));
+        let source = Arc::clone(&make);
+        let again = move || {
+            let made = source.lock().unwrap_or_else(PoisonError::into_inner)();
+            match made.and_then(|embedder| open(&folder, &words, settings, embedder)) {
+                Ok((remembering, _)) => Some(remembering),
+                Err(error) => {
+                    tracing::error!(%error, "memory cannot be opened again");
+                    None
+                }
             }
         };
         let worker = Worker::start("memory", (store, memory), Box::new(again))?;
-        Ok(Opened { recollection: Self(Arc::new(worker)), report, first_turn, profile })
+        Ok(Opened { recollection: Self(Arc::new(worker), make), report, first_turn, profile })
+    }
+
+    /// Loads another embedder, makes the vectors of all notes with it on this thread, and puts it in place of the one
+    /// in use; memory answers with the old one until then.
+    ///
+    /// # Errors
+    /// When it cannot be loaded or fails on a note; the old one stays.
+    pub(crate) fn adopt(&self, make: MakeEmbedder) -> Result<(), DaemonError> {
+        let mut embedder = make()?;
+        let (fingerprint, length) = (embedder.fingerprint(), embedder.dimension());
+        let (notes, kept) = self.0.call_within(PATIENCE, move |(store, memory)| {
+            (memory.list(), NoteVectors::kept(store, fingerprint, length))
+        })?;
+        let mut vectors = kept?;
+        vectors.fill(embedder.as_mut(), &notes, &mut |done, all| {
+            if done % 100 == 0 {
+                tracing::info!(done, all, "memories are embedded anew");
+            }
+        })?;
+        self.0.call_within(PATIENCE, move |(store, memory)| {
+            memory.adopt(store, embedder, vectors)
+        })??;
+        *self.1.lock().unwrap_or_else(PoisonError::into_inner) = make;
+        Ok(())
     }
 
     /// Keeps a note.

@@ -6,6 +6,7 @@ mod barge_in;
 mod ctl;
 mod daemon;
 mod echo;
+mod embedder;
 mod house;
 mod pipewire;
 mod support;

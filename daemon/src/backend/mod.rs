@@ -2,11 +2,13 @@
 //! words and tensors.
 
 mod causal_lm;
+mod embedder;
 mod empty;
 mod sensevoice;
 mod vad;
 
 pub use causal_lm::{LmCounter, LmGenerator};
+pub use embedder::ModelEmbedder;
 pub(crate) use empty::{EmptyGenerator, EmptyRecognizer};
 pub use sensevoice::SenseVoiceRecognizer;
 pub use vad::EarshotDetector;

@@ -246,11 +246,17 @@ pub struct ModelSettings {
     pub llm: String,
     /// Recogniser; empty: none.
     pub asr: String,
+    /// Embedder of memory; empty: hashed n-grams, which are part of the program.
+    pub embed: String,
 }
 
 impl Default for ModelSettings {
     fn default() -> Self {
-        Self { llm: "companion-brain-starter".to_owned(), asr: "companion-ears-starter".to_owned() }
+        Self {
+            llm: "companion-brain-starter".to_owned(),
+            asr: "companion-ears-starter".to_owned(),
+            embed: String::new(),
+        }
     }
 }
 

@@ -12,8 +12,12 @@ use companion_dialogue::{Generator, TokenCounter};
 use companion_engine::models::causal_lm::is_greedy;
 
 use super::{Catalogue, ModelInfo, Slot};
-use crate::backend::{EmptyGenerator, EmptyRecognizer, LmGenerator, SenseVoiceRecognizer};
+use crate::backend::{
+    EmptyGenerator, EmptyRecognizer, LmGenerator, ModelEmbedder, SenseVoiceRecognizer,
+};
+use crate::config::ModelSettings;
 use crate::error::DaemonError;
+use crate::recollection::{MakeEmbedder, Recollection, hashed_ngrams};
 use crate::turn::LlmSlot;
 use crate::worker::{MakePort, Worker};
 
@@ -51,7 +55,11 @@ pub(crate) struct SlotStages {
     pub(crate) asr: Arc<Worker<Box<dyn Recognizer>>>,
     pub(crate) llm: Arc<Worker<Box<dyn Generator>>>,
     pub(crate) llm_slot: Arc<ArcSwap<LlmSlot>>,
+    pub(crate) memory: Recollection,
 }
+
+/// Id of the embedder that is part of the program.
+const HASHED_NGRAMS: &str = "hashed-ngrams";
 
 /// The slots.
 pub(crate) struct Slots {
@@ -90,6 +98,11 @@ fn load_llm(directory: PathBuf, budget: usize) -> Result<Brain, DaemonError> {
     Ok((Box::new(first), Box::new(again), slot))
 }
 
+/// How to load an embedder.
+fn load_embedder(directory: PathBuf) -> MakeEmbedder {
+    Box::new(move || Ok(Box::new(ModelEmbedder::load(&directory).map_err(model("embed"))?)))
+}
+
 type Ears = (Box<dyn Recognizer>, MakePort<Box<dyn Recognizer>>);
 type Brain = (Box<dyn Generator>, MakePort<Box<dyn Generator>>, LlmSlot);
 
@@ -122,15 +135,16 @@ impl Slots {
     /// When a thread cannot be started.
     pub(crate) fn start(
         folders: &[PathBuf],
-        asr: &str,
-        llm: &str,
+        models: &ModelSettings,
         budget: usize,
+        memory: Recollection,
     ) -> Result<Self, DaemonError> {
+        let ModelSettings { asr, llm, embed } = models;
         let catalogue = Catalogue::scan(folders);
         let mut states = BTreeMap::new();
         let mut in_slot = BTreeMap::from([
             (Slot::Vad, "earshot".to_owned()),
-            (Slot::Embed, "hashed-ngrams".to_owned()),
+            (Slot::Embed, HASHED_NGRAMS.to_owned()),
             (Slot::Tts, "espeak-ng".to_owned()),
         ]);
         for id in in_slot.values() {
@@ -159,7 +173,11 @@ impl Slots {
         let (port, again, slot) = brain.unwrap_or_else(no_llm);
         let llm_slot = Arc::new(ArcSwap::from_pointee(slot));
         let llm_stage = Arc::new(Worker::start("llm", port, again)?);
-        let stages = SlotStages { asr: asr_stage, llm: llm_stage, llm_slot };
+        let adopt = |directory| memory.adopt(load_embedder(directory));
+        if let (_, Some(took)) = configured(&catalogue, embed, Slot::Embed, adopt) {
+            note(Slot::Embed, embed, took);
+        }
+        let stages = SlotStages { asr: asr_stage, llm: llm_stage, llm_slot, memory };
         Ok(Self { table: Mutex::new(Table { catalogue, states, in_slot }), stages, budget })
     }
 
@@ -228,6 +246,7 @@ impl Slots {
             Ok(()) => {
                 if let Some(old) = table.in_slot.insert(slot, id.to_owned())
                     && old != id
+                    && old != HASHED_NGRAMS
                 {
                     table.states.insert(old, ModelState::OnDisk);
                 }
@@ -253,7 +272,8 @@ impl Slots {
                 self.stages.llm_slot.store(Arc::new(slot));
                 Ok(())
             }
-            Slot::Vad | Slot::Embed | Slot::Tts => {
+            Slot::Embed => self.stages.memory.adopt(load_embedder(directory)),
+            Slot::Vad | Slot::Tts => {
                 Err(DaemonError::Invalid(format!("the {} slot is not exchanged", slot.name())))
             }
         }
@@ -280,6 +300,9 @@ impl Slots {
                 self.stages.llm.replace(port, again)?;
                 self.stages.llm_slot.store(Arc::new(slot));
             }
+            Slot::Embed if id != HASHED_NGRAMS => {
+                self.stages.memory.adopt(hashed_ngrams())?;
+            }
             Slot::Vad | Slot::Embed | Slot::Tts => {
                 return Err(DaemonError::Invalid(format!(
                     "{id} is part of the program and stays: it is what is left when nothing else is loaded"
@@ -287,7 +310,11 @@ impl Slots {
             }
         }
         let mut table = self.table();
-        table.in_slot.remove(&slot);
+        if slot == Slot::Embed {
+            table.in_slot.insert(slot, HASHED_NGRAMS.to_owned());
+        } else {
+            table.in_slot.remove(&slot);
+        }
         table.states.insert(id.to_owned(), ModelState::OnDisk);
         Ok(())
     }

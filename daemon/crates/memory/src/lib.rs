@@ -10,6 +10,7 @@ mod memory;
 mod ports;
 mod recall;
 mod vector_index;
+mod vectors;
 mod words;
 
 pub use error::MemoryError;
@@ -17,4 +18,5 @@ pub use gate::worth_keeping;
 pub use hash_embedder::HashEmbedder;
 pub use memory::{Memory, MemorySettings, NewMemory};
 pub use ports::{Embedder, EmbedderError, Embedding};
+pub use vectors::NoteVectors;
 pub use words::Words;

@@ -13,6 +13,7 @@ use crate::lexical_index::LexicalIndex;
 use crate::ports::Embedder;
 use crate::recall::fuse;
 use crate::vector_index::VectorIndex;
+use crate::vectors::{self, NoteVectors};
 use crate::words::{Words, folded};
 
 /// Longest memory, in characters.
@@ -76,7 +77,7 @@ fn number(key: &[u8]) -> u64 {
 }
 
 impl Memory {
-    /// Reads all notes from the store and indexes them.
+    /// Reads all notes from the store and indexes them; vectors that the store has are not made again.
     ///
     /// # Errors
     /// When the store or the embedder fails.
@@ -96,9 +97,15 @@ impl Memory {
             next: 1,
             next_undo: 1,
         };
+        let kept = if memory.embedder.is_slow() {
+            let of = &memory.embedder;
+            NoteVectors::kept(store, of.fingerprint(), of.dimension())?
+        } else {
+            NoteVectors::default()
+        };
         for (_, note) in store.all::<MemoryNote>(Tree::Memories)? {
             memory.next = memory.next.max(note.id.0 + 1);
-            memory.index(note)?;
+            memory.index(note, &kept)?;
         }
         for (key, undo) in store.all::<Forgotten>(Tree::Undo)? {
             memory.next_undo = memory.next_undo.max(number(&key) + 1);
@@ -109,12 +116,53 @@ impl Memory {
         Ok(memory)
     }
 
-    fn index(&mut self, note: MemoryNote) -> Result<(), MemoryError> {
-        let embedding = self.embedder.embed(&note.text)?;
-        self.vectors.add(note.id, embedding.dense);
+    fn index(&mut self, note: MemoryNote, known: &NoteVectors) -> Result<(), MemoryError> {
+        let dense = match known.of(&note) {
+            Some(dense) => dense.clone(),
+            None => self.embedder.embed(&note.text)?.dense,
+        };
+        self.place(note, dense);
+        Ok(())
+    }
+
+    fn place(&mut self, note: MemoryNote, dense: Vec<f32>) {
+        self.vectors.add(note.id, dense);
         self.lexical.add(note.id, self.words.terms(&note.text));
         self.notes.insert(note.id, note);
+    }
+
+    /// Takes another embedder. `known` are vectors of it that were made beforehand ([`NoteVectors::fill`]), so that
+    /// little is left to do here; what it lacks is made now. When it fails, the old embedder stays.
+    ///
+    /// # Errors
+    /// When the store or the embedder fails.
+    pub fn adopt(
+        &mut self,
+        store: &mut Store,
+        mut embedder: Box<dyn Embedder>,
+        known: NoteVectors,
+    ) -> Result<(), MemoryError> {
+        let mut known = known.made_by(embedder.as_ref());
+        let notes: Vec<MemoryNote> = self.notes.values().cloned().collect();
+        known.fill(embedder.as_mut(), &notes, &mut |_, _| ())?;
+        if embedder.is_slow() {
+            known.keep(store)?;
+        }
+        let mut index = VectorIndex::new();
+        for note in &notes {
+            if let Some(dense) = known.of(note) {
+                index.add(note.id, dense.clone());
+            }
+        }
+        self.vectors = index;
+        self.embedder = embedder;
         Ok(())
+    }
+
+    /// Name and version of the embedder.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        self.embedder.fingerprint()
     }
 
     /// Keeps a memory; it is on disk when this returns. The same text (apart from case, width and
@@ -141,14 +189,20 @@ impl Memory {
             created_s: new.now_s,
             core,
         };
-        store.put(Tree::Memories, &id.0.to_be_bytes(), &note)?;
+        let dense = self.embedder.embed(&note.text)?.dense;
+        let mut batch = Batch::default();
+        batch.put(Tree::Memories, &id.0.to_be_bytes(), &note)?;
+        if self.embedder.is_slow() {
+            vectors::put(&mut batch, id, &self.embedder.fingerprint(), &note.text, &dense)?;
+        }
+        store.commit(batch)?;
         if self.notes.contains_key(&id) {
             self.lexical.remove(id);
             self.vectors.remove(id);
         } else {
             self.next += 1;
         }
-        self.index(note)?;
+        self.place(note, dense);
         Ok(id)
     }
 
@@ -195,6 +249,7 @@ impl Memory {
         batch.put(Tree::Undo, &undo.0.to_be_bytes(), &Forgotten { notes })?;
         for id in ids {
             batch.remove(Tree::Memories, &id.0.to_be_bytes());
+            batch.remove(Tree::Vectors, &id.0.to_be_bytes());
         }
         store.commit(batch)?;
         self.next_undo += 1;
@@ -221,8 +276,9 @@ impl Memory {
         batch.remove(Tree::Undo, &key);
         store.commit(batch)?;
         let ids = notes.iter().map(|n| n.id).collect();
+        let none = NoteVectors::default();
         for note in notes {
-            self.index(note)?;
+            self.index(note, &none)?;
         }
         Ok(ids)
     }
@@ -285,6 +341,68 @@ mod tests {
         let zero = || Duration::ZERO;
         let recall = memory.recall(query, 3, Duration::from_secs(1), &zero).unwrap();
         recall.hits.into_iter().map(|h| h.note.text).collect()
+    }
+
+    /// A slow embedder that counts how often it was asked. Scripted.
+    struct Slow {
+        version: u32,
+        asked: Arc<std::sync::atomic::AtomicUsize>,
+    }
+
+    impl Slow {
+        fn new(version: u32) -> (Box<Self>, Arc<std::sync::atomic::AtomicUsize>) {
+            let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+            (Box::new(Self { version, asked: Arc::clone(&asked) }), asked)
+        }
+    }
+
+    impl Embedder for Slow {
+        fn fingerprint(&self) -> String {
+            format!("slow-{}", self.version)
+        }
+        fn dimension(&self) -> usize {
+            HashEmbedder.dimension()
+        }
+        fn is_slow(&self) -> bool {
+            true
+        }
+        fn embed(&mut self, text: &str) -> Result<crate::Embedding, crate::EmbedderError> {
+            self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            HashEmbedder.embed(text)
+        }
+    }
+
+    #[test]
+    fn slow_vectors_are_made_once_and_anew_for_another_embedder() {
+        use std::sync::atomic::Ordering::Relaxed;
+        let fixture = Fixture::new();
+        let (mut store, mut memory) = fixture.open();
+        for (n, text) in (0..).zip(TOLD) {
+            memory.add(&mut store, said(text, n)).unwrap();
+        }
+        let (slow, asked) = Slow::new(1);
+        memory.adopt(&mut store, slow, NoteVectors::default()).unwrap();
+        assert_eq!((asked.load(Relaxed), memory.fingerprint().as_str()), (10, "slow-1"));
+        assert_eq!(found(&mut memory, "我的猫叫什么")[0], "我的猫叫咪咪");
+        memory.add(&mut store, said("我的狗叫旺财", 20)).unwrap();
+        drop((store, memory));
+        let open = |version| {
+            let (store, _) = Store::open(fixture.dir.path()).unwrap();
+            let (slow, asked) = Slow::new(version);
+            let words = Arc::clone(&fixture.words);
+            let memory = Memory::open(&store, slow, words, Default::default()).unwrap();
+            (store, memory, asked)
+        };
+        let (mut store, mut memory, asked) = open(1);
+        assert_eq!(asked.load(Relaxed), 0, "all eleven were kept");
+        assert_eq!(found(&mut memory, "我的狗叫什么")[0], "我的狗叫旺财");
+        let ids: Vec<MemoryId> = memory.list().iter().map(|n| n.id).take(1).collect();
+        let undo = memory.forget(&mut store, &ids).unwrap();
+        assert_eq!(store.all::<serde::de::IgnoredAny>(Tree::Vectors).unwrap().len(), 10);
+        memory.undo(&mut store, undo).unwrap();
+        assert_eq!(found(&mut memory, "我的狗叫什么")[0], "我的狗叫旺财");
+        drop((store, memory));
+        assert_eq!(open(2).2.load(Relaxed), 11, "another version's vectors are of no use");
     }
 
     const TOLD: [&str; 10] = [

@@ -29,6 +29,11 @@ pub trait Embedder: Send {
     /// Length of the dense vector.
     fn dimension(&self) -> usize;
 
+    /// Whether a vector takes so long that it is kept on disk.
+    fn is_slow(&self) -> bool {
+        false
+    }
+
     /// Embeds one text.
     ///
     /// # Errors

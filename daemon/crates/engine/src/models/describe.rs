@@ -13,6 +13,8 @@ pub enum ModelKind {
     CausalLm,
     /// A speech recogniser.
     SpeechRecognizer,
+    /// A text embedder.
+    Embedder,
 }
 
 /// A model directory at a glance.
@@ -37,6 +39,12 @@ pub fn describe(directory: &Path) -> Option<ModelDescription> {
     }
     let kind = ModelKind::CausalLm;
     match causal_lm::architecture(directory) {
+        Ok(architecture) if is_embedder(directory, &architecture) => {
+            let kind = ModelKind::Embedder;
+            let known = is_bert(&architecture) || Architecture::named(&architecture).is_some();
+            let problem = (!known).then(|| format!("{architecture} is not built"));
+            Some(ModelDescription { kind, architecture, problem })
+        }
         Ok(architecture) => {
             let known = Architecture::named(&architecture).is_some();
             let problem = (!known).then(|| format!("{architecture} is not built"));
@@ -47,6 +55,15 @@ pub fn describe(directory: &Path) -> Option<ModelDescription> {
             Some(ModelDescription { kind, architecture: "unknown".to_owned(), problem })
         }
     }
+}
+
+fn is_bert(architecture: &str) -> bool {
+    matches!(architecture, "bert" | "xlm-roberta")
+}
+
+/// Encoders are embedders; a decoder is one where sentence-transformers' list of modules lies beside it.
+fn is_embedder(directory: &Path, architecture: &str) -> bool {
+    is_bert(architecture) || directory.join("modules.json").is_file()
 }
 
 /// FunASR's layout: `config.yaml` names the encoder.
