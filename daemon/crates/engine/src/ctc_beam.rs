@@ -2,7 +2,7 @@
 //! Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs", 2014): the best
 //! token sequence by ln p(acoustics) + weight · ln p(language model) + bonus · length. Pure.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use crate::{
     ctc::{BLANK, LogProbs},
@@ -65,7 +65,7 @@ struct Search<'a> {
     model: &'a NgramModel,
     settings: BeamSettings,
     prefixes: Vec<Prefix>,
-    known: HashMap<(u32, u32), u32>,
+    known: FxHashMap<(u32, u32), u32>,
 }
 
 impl Search<'_> {
@@ -90,7 +90,7 @@ impl Search<'_> {
 
     /// One row on: every kept prefix stays or grows by one of `tokens` (ln probability, id).
     fn row(&mut self, kept: &[(u32, Mass)], blank: f32, tokens: &[(f32, u32)]) -> Vec<(u32, Mass)> {
-        let mut next: HashMap<u32, Mass> = HashMap::with_capacity(kept.len() * 4);
+        let mut next: FxHashMap<u32, Mass> = FxHashMap::default();
         for &(prefix, mass) in kept {
             let total = mass.total();
             let stay = next.entry(prefix).or_insert(NOTHING);
@@ -154,7 +154,7 @@ pub fn search(
     allowed: &dyn Fn(u32) -> bool,
 ) -> Vec<u32> {
     let root = Prefix { parent: 0, token: BLANK, extra: 0.0, state: model.begin() };
-    let mut search = Search { model, settings, prefixes: vec![root], known: HashMap::new() };
+    let mut search = Search { model, settings, prefixes: vec![root], known: FxHashMap::default() };
     let mut kept = vec![(0, Mass { blank: 0.0, token: f32::NEG_INFINITY })];
     for row in 0..probs.rows() {
         let values = probs.row(row);

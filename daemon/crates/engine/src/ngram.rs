@@ -3,12 +3,13 @@
 //! plain or compressed with zstd. Pure after the file has been read.
 
 use std::{
-    collections::HashMap,
     fmt,
     fs::File,
     io::{BufRead, BufReader, Read},
     path::Path,
 };
+
+use rustc_hash::FxHashMap;
 
 use crate::EngineError;
 
@@ -16,6 +17,8 @@ use crate::EngineError;
 const MOST_ORDER: usize = 8;
 /// Most n-grams of a file: some hundred megabytes.
 const MOST_NGRAMS: usize = 8_000_000;
+/// Space that is set aside before the n-grams are seen, at most.
+const RESERVE: usize = 1 << 20;
 /// Longest line.
 const LONGEST_LINE: u64 = 4_096;
 /// Where the table of a root's children begins and every suffix ends.
@@ -51,7 +54,7 @@ struct Node {
 pub struct NgramModel {
     order: usize,
     nodes: Vec<Node>,
-    children: HashMap<(u32, Word), u32>,
+    children: FxHashMap<(u32, Word), u32>,
     begin: u32,
 }
 
@@ -96,13 +99,13 @@ impl NgramModel {
         let mut model = Self {
             order: counts.len(),
             nodes: vec![Node { probability: 0.0, back_off: 0.0, suffix: ROOT }],
-            children: HashMap::new(),
+            children: FxHashMap::default(),
             begin: ROOT,
         };
         for (order, &count) in (1..).zip(&counts) {
             model.read_order(&mut lines, order, count, id)?;
         }
-        if lines.filled()?.as_deref() != Some("\\end\\") {
+        if lines.filled()? != Some("\\end\\") {
             return Err(format!("line {}: \\end\\ is missing", lines.number));
         }
         model.begin = model.children.get(&(ROOT, Word::Begin)).copied().unwrap_or(ROOT);
@@ -170,33 +173,47 @@ impl NgramModel {
         id: &dyn Fn(&str) -> Option<u32>,
     ) -> Result<(), String> {
         let title = format!("\\{order}-grams:");
-        if lines.filled()?.as_deref() != Some(&title) {
+        if lines.filled()? != Some(title.as_str()) {
             return Err(format!("line {}: {title} is missing", lines.number));
         }
         let last = order == self.order;
+        self.nodes.reserve(count.min(RESERVE));
+        self.children.reserve(count.min(RESERVE));
+        // Files are sorted: most lines have the context of the line before.
+        let (mut context, mut parent) = (String::new(), Some(ROOT));
         for _ in 0..count {
             let Some(line) = lines.filled()? else {
                 return Err(format!("it ends inside the {count} n-grams of order {order}"));
             };
-            let ngram = read_ngram(&line, order, last)
-                .ok_or_else(|| format!("line {}: no n-gram of order {order}", lines.number))?;
-            let words: Option<Vec<Word>> = ngram.tokens.iter().map(|t| word_of(t, id)).collect();
-            if let Some(words) = words {
-                self.insert(&words, ngram.probability, ngram.back_off)
-                    .ok_or_else(|| format!("line {}: its beginning is unknown", lines.number))?;
+            let Some(ngram) = read_ngram(line, order, last) else {
+                return Err(format!("line {}: no n-gram of order {order}", lines.number));
+            };
+            if ngram.context != context {
+                ngram.context.clone_into(&mut context);
+                let words = context.split_ascii_whitespace().map(|token| word_of(token, id));
+                let Some(words) = words.collect::<Option<Vec<Word>>>() else {
+                    parent = None;
+                    continue;
+                };
+                let found = words
+                    .iter()
+                    .try_fold(ROOT, |node, word| self.children.get(&(node, *word)).copied());
+                if found.is_none() {
+                    return Err(format!("line {}: its beginning is unknown", lines.number));
+                }
+                parent = found;
+            }
+            if let (Some(parent), Some(word)) = (parent, word_of(ngram.last, id)) {
+                let (probability, back_off) = (ngram.probability, ngram.back_off);
+                self.insert(parent, word, probability, back_off)?;
             }
         }
         Ok(())
     }
 
-    /// Adds an n-gram; `None` when the one without its last token is not there.
-    fn insert(&mut self, words: &[Word], probability: f32, back_off: f32) -> Option<()> {
-        let (&last, context) = words.split_last()?;
-        let mut parent = ROOT;
-        for &word in context {
-            parent = *self.children.get(&(parent, word))?;
-        }
-        let node = u32::try_from(self.nodes.len()).ok()?;
+    /// Adds a node below `parent`.
+    fn insert(&mut self, parent: u32, last: Word, p: f32, back_off: f32) -> Result<(), String> {
+        let node = u32::try_from(self.nodes.len()).map_err(|_| "too many n-grams".to_owned())?;
         // The longest proper ending that is known: pruned files lack some.
         let mut from = self.nodes[parent as usize].suffix;
         let mut suffix = ROOT;
@@ -212,9 +229,9 @@ impl NgramModel {
                 from = self.nodes[from as usize].suffix;
             }
         }
-        self.nodes.push(Node { probability, back_off, suffix });
+        self.nodes.push(Node { probability: p, back_off, suffix });
         self.children.insert((parent, last), node);
-        Some(())
+        Ok(())
     }
 }
 
@@ -232,29 +249,35 @@ fn word_of(token: &str, id: &dyn Fn(&str) -> Option<u32>) -> Option<Word> {
 
 struct Ngram<'a> {
     probability: f32,
-    tokens: Vec<&'a str>,
+    /// All tokens but the last, as they stand in the line.
+    context: &'a str,
+    last: &'a str,
     back_off: f32,
 }
 
-fn read_ngram(line: &str, order: usize, last: bool) -> Option<Ngram<'_>> {
-    let mut fields = line.split_ascii_whitespace();
+fn read_ngram(line: &str, order: usize, highest: bool) -> Option<Ngram<'_>> {
     let ln = |field: &str| {
         let value = field.parse::<f32>().ok().filter(|v| v.is_finite())?;
         Some(value * std::f32::consts::LN_10)
     };
-    let probability = ln(fields.next()?)?;
-    let tokens: Vec<&str> = fields.by_ref().take(order).collect();
+    let (probability, rest) = line.split_once([' ', '\t'])?;
+    let rest = rest.trim_ascii_start();
+    let offset = |field: &str| field.as_ptr() as usize - rest.as_ptr() as usize;
+    let mut fields = rest.split_ascii_whitespace();
+    let last = fields.by_ref().nth(order - 1)?;
     let back_off = match fields.next() {
         Some(field) => ln(field)?,
         None => 0.0,
     };
-    let whole = tokens.len() == order && fields.next().is_none();
     // Not a number marks what can be no context.
-    whole.then_some(Ngram { probability, tokens, back_off: if last { f32::NAN } else { back_off } })
+    let back_off = if highest { f32::NAN } else { back_off };
+    let context = rest[..offset(last)].trim_ascii_end();
+    let probability = ln(probability)?;
+    fields.next().is_none().then_some(Ngram { probability, context, last, back_off })
 }
 
 fn read_counts(lines: &mut Lines<'_>) -> Result<Vec<usize>, String> {
-    if lines.filled()?.as_deref() != Some("\\data\\") {
+    if lines.filled()? != Some("\\data\\") {
         return Err("it does not begin with \\data\\".into());
     }
     let mut counts = Vec::new();
@@ -284,31 +307,40 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    /// The next line, without outer space; `None` at the end.
-    fn next(&mut self) -> Result<Option<String>, String> {
+    /// Reads the next line; false at the end.
+    fn read(&mut self) -> Result<bool, String> {
         self.text.clear();
         self.number += 1;
         let read = (&mut *self.reader)
             .take(LONGEST_LINE)
             .read_until(b'\n', &mut self.text)
             .map_err(|error| format!("line {}: {error}", self.number))?;
-        if read == 0 {
-            return Ok(None);
-        }
         if read as u64 == LONGEST_LINE {
             return Err(format!("line {} is longer than {LONGEST_LINE} bytes", self.number));
         }
+        Ok(read > 0)
+    }
+
+    /// The line that was read, without outer space.
+    fn line(&self) -> Result<&str, String> {
         let text = std::str::from_utf8(&self.text)
             .map_err(|_| format!("line {} is not UTF-8", self.number))?;
-        Ok(Some(text.trim_ascii().to_owned()))
+        Ok(text.trim_ascii())
+    }
+
+    /// The next line; `None` at the end.
+    fn next(&mut self) -> Result<Option<&str>, String> {
+        if self.read()? { self.line().map(Some) } else { Ok(None) }
     }
 
     /// The next line that is not empty.
-    fn filled(&mut self) -> Result<Option<String>, String> {
+    fn filled(&mut self) -> Result<Option<&str>, String> {
         loop {
-            match self.next()? {
-                Some(line) if line.is_empty() => {}
-                other => return Ok(other),
+            if !self.read()? {
+                return Ok(None);
+            }
+            if !self.text.trim_ascii().is_empty() {
+                return self.line().map(Some);
             }
         }
     }
