@@ -57,11 +57,16 @@ def unique(texts: list[str], lang: str) -> list[str]:
 
 
 @cache
+def said(lang: str) -> list[str]:
+    """The sentences of `said_*.txt`."""
+    return unique([line for path in sorted(HERE.glob(f"said_{lang}*.txt")) for line in path.read_text(encoding="utf-8").splitlines()], lang)
+
+
+@cache
 def written(lang: str) -> list[str]:
     """What people say, sentence by sentence."""
-    own = [line for path in sorted(HERE.glob(f"said_{lang}*.txt")) for line in path.read_text(encoding="utf-8").splitlines()]
     felt = (HERE.parent / "brain" / f"feelings_{lang}.txt").read_text(encoding="utf-8").splitlines()
-    return unique(own + dialogues(lang) + [line for line in felt if not line.startswith("#")], lang)
+    return unique(said(lang) + dialogues(lang) + [line for line in felt if not line.startswith("#")], lang)
 
 
 @cache
