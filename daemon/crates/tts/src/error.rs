@@ -27,6 +27,14 @@ pub enum TtsError {
         /// What is wrong.
         message: String,
     },
+    /// A table of the text front end cannot be used.
+    #[error("table {path}: {problem}", path = path.display())]
+    Lexicon {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
     /// The name is no folder name.
     #[error("{0:?} is no name of a voice: letters, digits, - and _ only")]
     Name(String),
@@ -36,7 +44,7 @@ impl Kind for TtsError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Read { .. } => ErrorKind::NotFound,
-            Self::Description { .. } => ErrorKind::Corrupt,
+            Self::Description { .. } | Self::Lexicon { .. } => ErrorKind::Corrupt,
             Self::Name(_) => ErrorKind::InvalidArgument,
         }
     }

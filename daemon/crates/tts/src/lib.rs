@@ -9,6 +9,7 @@ mod pinyin_reader;
 mod ports;
 pub mod protocol;
 mod segmenter;
+pub mod text;
 mod viseme;
 mod voice;
 

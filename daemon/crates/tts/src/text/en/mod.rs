@@ -1,0 +1,1 @@
+//! English: normalisation, tokens, phones. Pure.

@@ -1,0 +1,91 @@
+//! The folder of tables: opens, unpacks and checks the files. Knows no language.
+
+use std::{
+    fs::File,
+    io::{BufReader, Read as _},
+    path::PathBuf,
+};
+
+use flate2::read::GzDecoder;
+use serde::de::DeserializeOwned;
+
+use crate::TtsError;
+
+/// A table is no larger than this when unpacked.
+const LARGEST: u64 = 256 << 20;
+
+/// A folder of tables.
+#[derive(Debug, Clone)]
+pub struct Lexicon {
+    folder: PathBuf,
+}
+
+impl Lexicon {
+    /// The tables of `folder`; nothing is read yet.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// Where a file of the folder lies.
+    #[must_use]
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.folder.join(file)
+    }
+
+    /// The text of a file, unpacked when its name ends in `.gz`.
+    ///
+    /// # Errors
+    /// When it cannot be read, unpacks to more than 256 MiB, or is not UTF-8.
+    pub fn text(&self, file: &str) -> Result<String, TtsError> {
+        let path = self.path(file);
+        let wrong = |problem: String| TtsError::Lexicon { path: path.clone(), problem };
+        let opened = File::open(&path).map_err(|error| wrong(error.to_string()))?;
+        let mut text = String::new();
+        let reader = BufReader::new(opened);
+        let read = if path.extension().is_some_and(|end| end == "gz") {
+            GzDecoder::new(reader).take(LARGEST + 1).read_to_string(&mut text)
+        } else {
+            reader.take(LARGEST + 1).read_to_string(&mut text)
+        };
+        read.map_err(|error| wrong(error.to_string()))?;
+        if text.len() as u64 > LARGEST {
+            return Err(wrong(format!("unpacks to more than {LARGEST} bytes")));
+        }
+        Ok(text)
+    }
+
+    /// A JSON file.
+    ///
+    /// # Errors
+    /// As [`Self::text`]; when it is not the JSON expected.
+    pub fn json<T: DeserializeOwned>(&self, file: &str) -> Result<T, TtsError> {
+        let text = self.text(file)?;
+        serde_json::from_str(&text).map_err(|error| TtsError::Lexicon {
+            path: self.path(file),
+            problem: error.to_string(),
+        })
+    }
+
+    /// The rows of a TSV file, each given to `row` as key and values.
+    ///
+    /// # Errors
+    /// As [`Self::text`]; when a row has no tab.
+    pub fn rows(&self, file: &str, mut row: impl FnMut(&str, &str)) -> Result<(), TtsError> {
+        let text = self.text(file)?;
+        for (number, line) in text.lines().enumerate() {
+            let (key, values) = line.split_once('\t').ok_or_else(|| TtsError::Lexicon {
+                path: self.path(file),
+                problem: format!("line {}: no tab between key and values", number + 1),
+            })?;
+            row(key, values);
+        }
+        Ok(())
+    }
+}
+
+/// The tables shipped beside the sources, for tests.
+#[cfg(test)]
+pub(crate) fn shipped() -> Lexicon {
+    Lexicon::new(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../static/lexicon"))
+}

@@ -1,0 +1,1 @@
+//! Chinese: normalisation, words, readings, tone changes, phones. Pure.
