@@ -71,7 +71,11 @@ impl Recollection {
         let source = Arc::clone(&make);
         let again = move || {
             let made = source.lock().unwrap_or_else(PoisonError::into_inner)();
-            match made.and_then(|embedder| open(&folder, &words, settings, embedder)) {
+            let embedder = made.unwrap_or_else(|error| {
+                tracing::error!(%error, "the embedder is gone; memory goes on with hashed n-grams");
+                Box::new(HashEmbedder)
+            });
+            match open(&folder, &words, settings, embedder) {
                 Ok((remembering, _)) => Some(remembering),
                 Err(error) => {
                     tracing::error!(%error, "memory cannot be opened again");

@@ -1,8 +1,8 @@
 """Draws the held-out sentences: `python heldout.py CLIPS [TEXTS ...]`.
 
-Sentences of the grammar that are none of the training clips' texts (CLIPS: the pool's folder; TEXTS: further files
-with one training sentence per line), checked one by one, and sentences whose names and values are in no training
-text. They are kept in files beside this script; `guard.py` keeps them out of any later training. `dev_*.txt` are for choosing
+Sentences of the grammar that stand in none of the training clips' texts, not even as a part of one (CLIPS: the pool's
+folder; TEXTS: further files with one training sentence per line), and sentences whose names and values are in no training
+text. Sentences that the files hold already and that nobody trained on stay. They are kept in files beside this script; `guard.py` keeps them out of any later training. `dev_*.txt` are for choosing
 settings, the others for figures.
 """
 
@@ -16,26 +16,30 @@ from pathlib import Path
 import shards
 from grammar import unseen
 from grammar.expand import CHOICE, fill, sentence, topics
-from guard import HERE, everyday, folded
+from guard import HERE, Parts, everyday, lines, units
 
 
-def trained(folder: Path, files: list[Path]) -> set[str]:
+def trained(folder: Path, files: list[Path]) -> list[str]:
     """All texts that were trained on."""
-    texts = set(map(folded, shards.texts(folder)))
-    for path in files:
-        texts.update(map(folded, path.read_text(encoding="utf-8").splitlines()))
-    return texts
+    return shards.texts(folder) + [t for path in files for t in path.read_text(encoding="utf-8").splitlines()]
 
 
-def fresh(lang: str, known: set[str], count: int, rng: random.Random) -> list[str]:
-    """Different sentences of the grammar that nobody trained on."""
-    out: dict[str, str] = {}
-    while len(out) < count:
+def untold(texts: list[str], known: list[str], lang: str) -> list[str]:
+    """Those that stand in no known text."""
+    parts = Parts(texts, lang)
+    told = set().union(*(parts.within(text) for text in known))
+    return [text for text in dict.fromkeys(texts) if units(text, lang) not in told]
+
+
+def fresh(lang: str, known: list[str], count: int, rng: random.Random, start: list[str]) -> list[str]:
+    """Different sentences of the grammar that nobody trained on: those of `start`, and new ones."""
+    drawn = list(start)
+    for _ in range(count * 12):
         text = sentence(lang, rng).lower()
         size = len(text) if lang == "zh" else len(text.split())
-        if folded(text) not in known and (3 if lang == "zh" else 2) <= size <= (22 if lang == "zh" else 12):
-            out.setdefault(folded(text), text)
-    return list(out.values())
+        if (3 if lang == "zh" else 2) <= size <= (22 if lang == "zh" else 12):
+            drawn.append(text)
+    return untold(drawn, known, lang)[:count]
 
 
 def strange(lang: str, count: int, rng: random.Random) -> list[str]:
@@ -58,14 +62,13 @@ def main() -> None:
     known = trained(Path(sys.argv[1]), [Path(p) for p in sys.argv[2:]])
     for lang in ("zh", "en"):
         rng = random.Random(987)
-        held = {folded(t) for t in everyday(lang)}
-        overlap = len(held & known)
-        (HERE / f"heldout_{lang}.txt").write_text("\n".join(fresh(lang, known | held, 520, rng)) + "\n", encoding="utf-8")
-        rows = [t for t in strange(lang, 260, rng) if folded(t) not in known][:200]
-        (HERE / f"unseen_{lang}.txt").write_text("\n".join(rows) + "\n", encoding="utf-8")
-        known |= set(map(folded, rows))
-        (HERE / f"dev_{lang}.txt").write_text("\n".join(fresh(lang, known | held, 200, random.Random(988))) + "\n", encoding="utf-8")
-        print(lang, "training texts:", len(known), "everyday sentences among the clips (left out when training):", overlap)
+        write = lambda name, texts: (HERE / f"{name}_{lang}.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+        other = everyday(lang)
+        print(lang, len(known), "training texts;", len(other) - len(untold(other, known, lang)), "of", len(other), "everyday sentences stand in one")
+        held = fresh(lang, known + other, 520, rng, lines(f"heldout_{lang}.txt"))
+        write("heldout", held)
+        write("unseen", untold(lines(f"unseen_{lang}.txt") + strange(lang, 260, rng), known, lang)[:200])
+        write("dev", fresh(lang, known + other + held, 200, random.Random(988), lines(f"dev_{lang}.txt")))
 
 
 if __name__ == "__main__":

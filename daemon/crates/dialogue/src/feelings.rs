@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use companion_types::{Emotion, Language};
 
-use crate::words::folded;
+use crate::words::{english, folded};
 
 /// Columns of the table.
 const FEELINGS: usize = 6;
@@ -120,8 +120,7 @@ const REPLIES: [Replies; FEELINGS - 1] = [
 fn ngrams(text: &str, language: Language) -> Vec<String> {
     let low = folded(text);
     let mut found: Vec<String> = if language == Language::En {
-        let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '\'';
-        let words: Vec<&str> = low.split(|c| !is_word(c)).filter(|w| !w.is_empty()).collect();
+        let words: Vec<&str> = english(&low).collect();
         let stems = words.iter().map(|w| format!("^{}", w.get(..5).unwrap_or(w)));
         let pairs = words.windows(2).map(|pair| pair.join(" "));
         words.iter().map(|w| (*w).to_owned()).chain(stems).chain(pairs).collect()

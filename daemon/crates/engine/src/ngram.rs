@@ -32,7 +32,7 @@ pub struct NgramState(u32);
 
 /// A token of the model: one of the vocabulary, or the marks of a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Word {
+enum Symbol {
     Token(u32),
     Begin,
     End,
@@ -54,7 +54,7 @@ struct Node {
 pub struct NgramModel {
     order: usize,
     nodes: Vec<Node>,
-    children: FxHashMap<(u32, Word), u32>,
+    children: FxHashMap<(u32, Symbol), u32>,
     begin: u32,
 }
 
@@ -108,7 +108,8 @@ impl NgramModel {
         if lines.filled()? != Some("\\end\\") {
             return Err(format!("line {}: \\end\\ is missing", lines.number));
         }
-        model.begin = model.children.get(&(ROOT, Word::Begin)).copied().unwrap_or(ROOT);
+        let begin = model.children.get(&(ROOT, Symbol::Begin)).copied().unwrap_or(ROOT);
+        model.begin = model.longest(begin);
         Ok(model)
     }
 
@@ -127,24 +128,24 @@ impl NgramModel {
     /// ln p(`id` | what was read), and the state after it.
     #[must_use]
     pub fn next(&self, state: NgramState, id: u32) -> (f32, NgramState) {
-        if self.children.contains_key(&(ROOT, Word::Token(id))) {
-            self.step(state, Word::Token(id))
+        if self.children.contains_key(&(ROOT, Symbol::Token(id))) {
+            self.step(state, Symbol::Token(id))
         } else {
-            self.step(state, Word::Unknown)
+            self.step(state, Symbol::Unknown)
         }
     }
 
     /// ln p(the sentence ends here | what was read).
     #[must_use]
     pub fn end(&self, state: NgramState) -> f32 {
-        self.step(state, Word::End).0
+        self.step(state, Symbol::End).0
     }
 
-    fn step(&self, state: NgramState, word: Word) -> (f32, NgramState) {
+    fn step(&self, state: NgramState, symbol: Symbol) -> (f32, NgramState) {
         let mut node = state.0;
         let mut weight = 0.0;
         loop {
-            if let Some(&child) = self.children.get(&(node, word)) {
+            if let Some(&child) = self.children.get(&(node, symbol)) {
                 let found = self.nodes[child as usize];
                 return (weight + found.probability, NgramState(self.longest(child)));
             }
@@ -190,29 +191,29 @@ impl NgramModel {
             };
             if ngram.context != context {
                 ngram.context.clone_into(&mut context);
-                let words = context.split_ascii_whitespace().map(|token| word_of(token, id));
-                let Some(words) = words.collect::<Option<Vec<Word>>>() else {
+                let symbols = context.split_ascii_whitespace().map(|token| symbol_of(token, id));
+                let Some(symbols) = symbols.collect::<Option<Vec<Symbol>>>() else {
                     parent = None;
                     continue;
                 };
-                let found = words
+                let found = symbols
                     .iter()
-                    .try_fold(ROOT, |node, word| self.children.get(&(node, *word)).copied());
+                    .try_fold(ROOT, |node, symbol| self.children.get(&(node, *symbol)).copied());
                 if found.is_none() {
                     return Err(format!("line {}: its beginning is unknown", lines.number));
                 }
                 parent = found;
             }
-            if let (Some(parent), Some(word)) = (parent, word_of(ngram.last, id)) {
+            if let (Some(parent), Some(symbol)) = (parent, symbol_of(ngram.last, id)) {
                 let (probability, back_off) = (ngram.probability, ngram.back_off);
-                self.insert(parent, word, probability, back_off)?;
+                self.insert(parent, symbol, probability, back_off)?;
             }
         }
         Ok(())
     }
 
     /// Adds a node below `parent`.
-    fn insert(&mut self, parent: u32, last: Word, p: f32, back_off: f32) -> Result<(), String> {
+    fn insert(&mut self, parent: u32, last: Symbol, p: f32, back_off: f32) -> Result<(), String> {
         let node = u32::try_from(self.nodes.len()).map_err(|_| "too many n-grams".to_owned())?;
         // The longest proper ending that is known: pruned files lack some.
         let mut from = self.nodes[parent as usize].suffix;
@@ -238,12 +239,12 @@ impl NgramModel {
 /// ln probability of a token of which the model knows nothing at all.
 const UNSEEN: f32 = -16.0;
 
-fn word_of(token: &str, id: &dyn Fn(&str) -> Option<u32>) -> Option<Word> {
+fn symbol_of(token: &str, id: &dyn Fn(&str) -> Option<u32>) -> Option<Symbol> {
     match token {
-        "<s>" => Some(Word::Begin),
-        "</s>" => Some(Word::End),
-        "<unk>" => Some(Word::Unknown),
-        token => id(token).map(Word::Token),
+        "<s>" => Some(Symbol::Begin),
+        "</s>" => Some(Symbol::End),
+        "<unk>" => Some(Symbol::Unknown),
+        token => id(token).map(Symbol::Token),
     }
 }
 

@@ -395,6 +395,10 @@ mod tests {
         };
         let (mut store, mut memory, asked) = open(1);
         assert_eq!(asked.load(Relaxed), 0, "all eleven were kept");
+        let written = store.bytes();
+        let known = NoteVectors::kept(&store, "slow-1".into(), HashEmbedder.dimension()).unwrap();
+        memory.adopt(&mut store, Slow::new(1).0, known).unwrap();
+        assert_eq!(store.bytes(), written, "kept vectors are not written again");
         assert_eq!(found(&mut memory, "我的狗叫什么")[0], "我的狗叫旺财");
         let ids: Vec<MemoryId> = memory.list().iter().map(|n| n.id).take(1).collect();
         let undo = memory.forget(&mut store, &ids).unwrap();

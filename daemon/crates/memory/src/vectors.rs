@@ -1,6 +1,6 @@
 //! Vectors of notes that took time to make: kept in the store, made anew where the text or the embedder changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use companion_store::{Batch, Store, Tree};
 use companion_types::{MemoryId, MemoryNote};
@@ -24,6 +24,8 @@ struct Kept {
 pub struct NoteVectors {
     fingerprint: String,
     by_id: BTreeMap<MemoryId, (String, Vec<f32>)>,
+    /// Those that the store lacks.
+    new: BTreeSet<MemoryId>,
 }
 
 impl NoteVectors {
@@ -32,7 +34,7 @@ impl NoteVectors {
     /// # Errors
     /// When the store fails.
     pub fn kept(store: &Store, fingerprint: String, length: usize) -> Result<Self, MemoryError> {
-        let mut found = Self { fingerprint, by_id: BTreeMap::new() };
+        let mut found = Self { fingerprint, ..Self::default() };
         for (key, kept) in store.all::<Kept>(Tree::Vectors)? {
             let Ok(id) = key.try_into().map(u64::from_be_bytes) else { continue };
             if kept.fingerprint == found.fingerprint && kept.dense.len() == length {
@@ -62,6 +64,7 @@ impl NoteVectors {
             if self.of(note).is_none() {
                 let dense = embedder.embed(&note.text)?.dense;
                 self.by_id.insert(note.id, (note.text.clone(), dense));
+                self.new.insert(note.id);
             }
             progress(done + 1, notes.len());
         }
@@ -73,16 +76,19 @@ impl NoteVectors {
         self.by_id.get(&note.id).filter(|(text, _)| *text == note.text).map(|(_, dense)| dense)
     }
 
-    /// Puts all into the store.
-    pub(crate) fn keep(&self, store: &mut Store) -> Result<(), MemoryError> {
-        let all: Vec<_> = self.by_id.iter().collect();
-        for part in all.chunks(BATCH) {
+    /// Puts those that the store lacks into it.
+    pub(crate) fn keep(&mut self, store: &mut Store) -> Result<(), MemoryError> {
+        let new: Vec<MemoryId> = self.new.iter().copied().collect();
+        for part in new.chunks(BATCH) {
             let mut batch = Batch::default();
-            for (id, (text, dense)) in part {
-                put(&mut batch, **id, &self.fingerprint, text, dense)?;
+            for id in part {
+                if let Some((text, dense)) = self.by_id.get(id) {
+                    put(&mut batch, *id, &self.fingerprint, text, dense)?;
+                }
             }
             store.commit(batch)?;
         }
+        self.new.clear();
         Ok(())
     }
 }

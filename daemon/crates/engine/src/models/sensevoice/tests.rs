@@ -212,3 +212,58 @@ fn a_directory_without_a_part_says_which() {
         assert!(error.contains(name), "{error}");
     }
 }
+
+/// An ARPA file over two tokens that finds one a thousand times likelier than the other.
+fn likes(liked: &str, other: &str) -> String {
+    format!(
+        "\\data\\\nngram 1=4\n\n\\1-grams:\n-99\t<s>\n-1\t</s>\n-0.1\t{liked}\n-3.1\t{other}\n\n\\end\\\n"
+    )
+}
+
+#[test]
+fn the_language_model_of_the_folder_decides_between_likely_tokens() {
+    let folder = copy();
+    let plain = SenseVoice::load(folder.path(), &Device::Cpu).unwrap();
+    let vocabulary = plain.vocabulary();
+    let is_text = |id: u32| {
+        let text = &vocabulary.piece(id).unwrap().text;
+        !text.starts_with('<') && !text.contains(char::is_whitespace)
+    };
+    let classes = vocabulary.len();
+    let ids: Vec<u32> = (1..u32::try_from(classes).unwrap()).filter(|id| is_text(*id)).collect();
+    let (heard, meant) = (ids[4], ids[9]);
+    let piece = |id: u32| vocabulary.piece(id).unwrap().text.clone();
+    // Four rows of tags, then one row in which both are nearly as likely.
+    let mut rows = vec![-20.0f32; classes * (QUERY_ROWS + 1)];
+    rows.chunks_mut(classes).for_each(|row| row[0] = -0.01);
+    let last = &mut rows[QUERY_ROWS * classes..];
+    (last[0], last[heard as usize], last[meant as usize]) = (-9.0, -0.6, -0.9);
+    let probs = LogProbs::new(&rows, classes);
+    let options = SenseVoiceOptions::default();
+    assert_eq!(plain.decode(probs, &options).ids, [heard]);
+    fs::write(folder.path().join("lm.arpa"), likes(&piece(meant), &piece(heard))).unwrap();
+    fs::write(folder.path().join("decoding.json"), r#"{"language_model": "lm.arpa"}"#).unwrap();
+    let helped = SenseVoice::load(folder.path(), &Device::Cpu).unwrap();
+    assert_eq!(helped.decode(probs, &options).ids, [meant]);
+    assert_eq!(helped.read(probs, &options).ids, [heard], "the reference's way stays greedy");
+}
+
+#[test]
+fn a_wrong_decoding_file_is_named_with_what_is_wrong() {
+    let folder = copy();
+    fs::write(folder.path().join("lm.arpa"), likes("a", "b")).unwrap();
+    fs::write(folder.path().join("other.arpa"), "no model").unwrap();
+    for (text, says) in [
+        ("{", "decoding.json"),
+        (r#"{"language_model": "gone.arpa"}"#, "gone.arpa"),
+        (r#"{"language_model": "../lm.arpa"}"#, "../lm.arpa"),
+        (r#"{"language_model": "lm.arpa", "beam": 0}"#, "beam is 0"),
+        (r#"{"language_model": "lm.arpa", "weight": -1}"#, "weight"),
+        (r#"{"language_model": "lm.arpa", "width": 3}"#, "width"),
+        (r#"{"language_model": "other.arpa"}"#, "other.arpa"),
+    ] {
+        fs::write(folder.path().join("decoding.json"), text).unwrap();
+        let error = SenseVoice::load(folder.path(), &Device::Cpu).unwrap_err().to_string();
+        assert!(error.contains(says), "{text}: {error}");
+    }
+}
