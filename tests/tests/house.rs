@@ -19,7 +19,7 @@ const EDGES: [(&str, &[&str]); 14] = [
     ("companion-tts", &["companion-types"]),
     ("companion-espeak", &["companion-tts"]),
     ("companion-audio", &["companion-types"]),
-    ("companion-engine", &[]),
+    ("companion-engine", &["companion-kernels"]),
     ("companion-bus", &[]),
     ("companionctl", &["companion-bus"]),
     (
@@ -40,8 +40,8 @@ const EDGES: [(&str, &[&str]); 14] = [
     ),
 ];
 
-/// The only files that may hold `unsafe`.
-const UNSAFE: [&str; 1] = ["daemon/crates/espeak/src/ffi.rs"];
+/// The only file and the only folder that may hold `unsafe`.
+const UNSAFE: [&str; 2] = ["daemon/crates/espeak/src/ffi.rs", "daemon/crates/kernels/src/"];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
@@ -111,9 +111,13 @@ fn unsafe_lives_where_it_is_allowed() {
         let uses = text.lines().any(|line| {
             let code = line.split("//").next().unwrap_or_default();
             code.contains(&format!("{word} {{"))
+                || code.contains(&format!("{word} impl"))
                 || code.contains(&format!("{word} extern"))
                 || code.contains(&format!("{word} fn"))
         });
-        assert!(!uses || UNSAFE.contains(&name.as_str()), "{name} holds {word} code");
+        assert!(
+            !uses || UNSAFE.iter().any(|place| name.starts_with(place)),
+            "{name} holds {word} code"
+        );
     }
 }

@@ -1,0 +1,264 @@
+//! Causal attention over the KV cache with shared key heads (Ainslie et al. 2023), the softmax summed
+//! while it goes along the positions (Milakov and Gimelshein 2018; the tiles of FlashAttention), so that
+//! no row of scores is kept.
+
+use half::f16;
+use half::slice::HalfFloatSliceExt as _;
+
+use crate::elementwise::{chosen, exp, sum_pairs};
+use crate::{Cpu, Isa, KvStore};
+
+/// Positions of a tile.
+const TILE: usize = 64;
+/// Query rows that share a tile's widened keys and values.
+const ROWS: usize = 16;
+/// From as many query rows on, turning the keys pays.
+const ROWS_TO_TURN: usize = 4;
+/// Widest head.
+const MOST_DIM: usize = 256;
+
+/// How queries lie and how many heads they have.
+#[derive(Debug, Clone, Copy)]
+pub struct AttentionShape {
+    /// Query heads.
+    pub heads: usize,
+    /// Values from one row of queries to the next; a row begins with its heads one after another.
+    pub stride: usize,
+}
+
+/// Queries of some rows of one head, and where their outcome goes.
+struct Block<'a> {
+    queries: &'a [f32],
+    stride: usize,
+    rows: usize,
+    /// Positions before the first row's own.
+    before: usize,
+    /// Keys and values of all positions up to the last row's.
+    keys: &'a [f16],
+    values: &'a [f16],
+    dim: usize,
+}
+
+/// Where heads' outcomes go; each head of each row is written by one thread.
+struct Target {
+    to: *mut f32,
+}
+
+// SAFETY: threads write disjoint heads and rows, within the slice lent to `attend` for its whole run.
+#[expect(unsafe_code, reason = "heads are shared out, and do not lie together")]
+unsafe impl Sync for Target {}
+
+/// Attention of the last `rows` positions over all that `kv` holds, into `out` `[rows, heads, dim]`.
+///
+/// # Panics
+/// When the sizes do not fit.
+pub fn attend(
+    cpu: &mut Cpu,
+    queries: &[f32],
+    rows: usize,
+    shape: AttentionShape,
+    kv: &KvStore,
+    out: &mut [f32],
+) {
+    let (dim, length) = (kv.dim(), kv.length());
+    let AttentionShape { heads, stride } = shape;
+    assert!(dim <= MOST_DIM && heads.is_multiple_of(kv.heads()), "{heads} heads of {dim}");
+    assert!(rows <= length && stride >= heads * dim, "{rows} rows of {length} positions");
+    assert!(rows == 0 || queries.len() >= (rows - 1) * stride + heads * dim, "rows of queries");
+    assert!(out.len() >= rows * heads * dim, "room for the outcome");
+    let blocks = rows.div_ceil(ROWS);
+    let (isa, shared, target) = (cpu.isa, heads / kv.heads(), Target { to: out.as_mut_ptr() });
+    let target = &target;
+    cpu.pool.run(heads * blocks, &move |part| {
+        let (head, first) = (part / blocks, part % blocks * ROWS);
+        let count = ROWS.min(rows - first);
+        let before = length - rows + first;
+        let (keys, values) = kv.head(head / shared, before + count);
+        let block = Block {
+            queries: &queries[first * stride + head * dim..],
+            stride,
+            rows: count,
+            before,
+            keys,
+            values,
+            dim,
+        };
+        let mut outcome = [0f32; ROWS * MOST_DIM];
+        let (block, into) = (&block, &mut outcome[..count * dim]);
+        chosen!(isa, block_attention(block: &Block<'_>, into: &mut [f32]));
+        for (row, values) in outcome[..count * dim].chunks_exact(dim).enumerate() {
+            let at = ((first + row) * heads + head) * dim;
+            for (i, value) in values.iter().enumerate() {
+                // SAFETY: `at + i` lies below `rows * heads * dim`, which was checked; this head of this
+                // row is written here alone.
+                #[expect(unsafe_code, reason = "heads are shared out")]
+                unsafe {
+                    *target.to.add(at + i) = *value;
+                }
+            }
+        }
+    });
+}
+
+impl Block<'_> {
+    fn query(&self, row: usize) -> &[f32] {
+        &self.queries[row * self.stride..row * self.stride + self.dim]
+    }
+}
+
+/// Keys across: one dimension of all positions together.
+#[inline(always)]
+fn turn(keys: &[f32], dim: usize, across: &mut [f32]) {
+    for (position, key) in keys.chunks_exact(dim).enumerate() {
+        for (d, value) in key.iter().enumerate() {
+            across[d * TILE + position] = *value;
+        }
+    }
+}
+
+/// What is known of a row's softmax so far.
+#[derive(Clone, Copy)]
+struct Running {
+    highest: f32,
+    total: f32,
+}
+
+#[inline(always)]
+fn block_attention(block: &Block<'_>, out: &mut [f32]) {
+    let dim = block.dim;
+    #[expect(clippy::cast_precision_loss, reason = "head sizes")]
+    let scale = 1.0 / (dim as f32).sqrt();
+    let mut running = [Running { highest: f32::NEG_INFINITY, total: 0.0 }; ROWS];
+    let mut wide = [0f32; TILE * MOST_DIM];
+    let mut across = [0f32; TILE * MOST_DIM];
+    let positions = block.before + block.rows;
+    for start in (0..positions).step_by(TILE) {
+        let count = TILE.min(positions - start);
+        let keys = &block.keys[start * dim..(start + count) * dim];
+        widen(keys, &mut wide[..count * dim]);
+        let mut scores = [[0f32; TILE]; ROWS];
+        if block.rows < ROWS_TO_TURN {
+            for (row, scores) in scores.iter_mut().enumerate().take(block.rows) {
+                let query = block.query(row);
+                for (score, key) in scores.iter_mut().zip(wide[..count * dim].chunks_exact(dim)) {
+                    *score = sum_pairs(query, key, |a, b| a * b);
+                }
+            }
+        } else {
+            turn(&wide[..count * dim], dim, &mut across);
+            for (row, scores) in scores.iter_mut().enumerate().take(block.rows) {
+                for (q, keys) in block.query(row).iter().zip(across.as_chunks::<TILE>().0) {
+                    for (score, key) in scores.iter_mut().zip(keys) {
+                        *score += q * key;
+                    }
+                }
+            }
+        }
+        widen(&block.values[start * dim..(start + count) * dim], &mut wide[..count * dim]);
+        for row in 0..block.rows {
+            let visible = (block.before + row + 1).saturating_sub(start).min(count);
+            if visible == 0 {
+                continue;
+            }
+            let scores = &mut scores[row];
+            let out = &mut out[row * dim..(row + 1) * dim];
+            weigh(&mut scores[..visible], scale, &mut running[row], out);
+            for (weight, value) in scores[..visible].iter().zip(wide.chunks_exact(dim)) {
+                for (out, value) in out.iter_mut().zip(value) {
+                    *out += weight * value;
+                }
+            }
+        }
+    }
+    for (out, running) in out.chunks_exact_mut(dim).zip(&running) {
+        let over = 1.0 / running.total;
+        out.iter_mut().for_each(|value| *value *= over);
+    }
+}
+
+/// Scores become weights against the highest so far; what was summed before is brought to the same
+/// measure.
+#[inline(always)]
+fn weigh(scores: &mut [f32], scale: f32, running: &mut Running, out: &mut [f32]) {
+    let mut highest = running.highest;
+    for score in scores.iter_mut() {
+        *score *= scale;
+        highest = highest.max(*score);
+    }
+    if highest > running.highest {
+        let less = if running.total > 0.0 { exp(running.highest - highest) } else { 0.0 };
+        running.total *= less;
+        out.iter_mut().for_each(|value| *value *= less);
+        running.highest = highest;
+    }
+    let mut total = 0.0;
+    for score in scores.iter_mut() {
+        *score = exp(*score - highest);
+        total += *score;
+    }
+    running.total += total;
+}
+
+#[inline(always)]
+fn widen(from: &[f16], to: &mut [f32]) {
+    from.convert_to_f32_slice(to);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Softmax attention in f64 over the half-precision keys and values.
+    fn plain(kv: &KvStore, head: usize, query: &[f32], visible: usize) -> Vec<f64> {
+        let (keys, values) = kv.head(head, visible);
+        let dim = query.len();
+        let dot = |key: &[f16]| -> f64 {
+            query.iter().zip(key).map(|(q, k)| f64::from(*q) * k.to_f64()).sum()
+        };
+        let scores: Vec<f64> =
+            keys.chunks(dim).map(|key| (dot(key) / (dim as f64).sqrt()).exp()).collect();
+        let total: f64 = scores.iter().sum();
+        let mut out = vec![0.0; dim];
+        for (score, value) in scores.iter().zip(values.chunks(dim)) {
+            out.iter_mut().zip(value).for_each(|(o, v)| *o += score / total * v.to_f64());
+        }
+        out
+    }
+
+    #[test]
+    fn every_row_sees_all_before_it_and_itself() {
+        let noise = |n: usize| ((n as f32 * 12.9898).sin() * 43_758.547).fract() * 2.0;
+        for (heads, kv_heads, dim, length, rows) in
+            [(4, 2, 16, 150, 37), (3, 1, 64, 65, 1), (2, 2, 40, 20, 20)]
+        {
+            let mut kv = KvStore::new(kv_heads, dim);
+            for t in 0..length {
+                let row = |seed: usize| -> Vec<f32> {
+                    (0..kv_heads * dim).map(|i| noise(t * 977 + i * 3 + seed)).collect()
+                };
+                kv.push(&row(1), &row(2));
+            }
+            let stride = heads * dim + 5;
+            let queries: Vec<f32> = (0..rows * stride).map(|i| noise(i * 7 + 3) * 2.0).collect();
+            for isa in Isa::available() {
+                for threads in [1, 3] {
+                    let mut cpu = Cpu::with_isa(threads, isa);
+                    let mut out = vec![f32::NAN; rows * heads * dim];
+                    let shape = AttentionShape { heads, stride };
+                    attend(&mut cpu, &queries, rows, shape, &kv, &mut out);
+                    for row in 0..rows {
+                        for head in 0..heads {
+                            let query = &queries[row * stride + head * dim..][..dim];
+                            let visible = length - rows + row + 1;
+                            let want = plain(&kv, head / (heads / kv_heads), query, visible);
+                            let got = &out[(row * heads + head) * dim..][..dim];
+                            for (got, want) in got.iter().zip(want) {
+                                assert!((f64::from(*got) - want).abs() < 1e-5, "{isa:?} {row}");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

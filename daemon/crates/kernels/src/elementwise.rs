@@ -1,0 +1,186 @@
+//! What happens to single rows between products: RMS norm (Zhang and Sennrich 2019), rotary positions
+//! (Su et al. 2021), SwiGLU (Shazeer 2020), and the exponential they share with attention's softmax.
+
+use crate::{Cpu, Isa};
+
+/// Calls the plain form of a kernel, compiled for the instructions chosen.
+macro_rules! chosen {
+    ($isa:expr, $name:ident($($argument:ident: $kind:ty),*)) => {{
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,fma,f16c")]
+        fn wide($($argument: $kind),*) {
+            $name($($argument),*);
+        }
+        match $isa {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the instructions were detected ([`Isa::detect`]).
+            #[expect(unsafe_code, reason = "instructions chosen at run time")]
+            Isa::Avx2 => unsafe { wide($($argument),*) },
+            _ => $name($($argument),*),
+        }
+    }};
+}
+pub(crate) use chosen;
+
+/// Values summed at once.
+const LANES: usize = 16;
+
+/// Sum of `term` over pairs of values, in lanes that the compiler keeps in registers.
+#[inline(always)]
+pub(crate) fn sum_pairs(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
+    let ((whole_a, rest_a), (whole_b, rest_b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut lanes = [0f32; LANES];
+    for (a, b) in whole_a.iter().zip(whole_b) {
+        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+            *lane += term(*a, *b);
+        }
+    }
+    let rest: f32 = rest_a.iter().zip(rest_b).map(|(a, b)| term(*a, *b)).sum();
+    lanes.iter().sum::<f32>() + rest
+}
+
+/// `e^x` within 2e-7 of the value, for x from −87 to 88; outside it gives the nearest of these two. Cody
+/// and Waite's reduction by ln 2 in two parts, and a polynomial of degree 6 (Taylor's terms; the rest is
+/// below 2^-24 on ±ln2/2).
+#[inline(always)]
+pub(crate) fn exp(x: f32) -> f32 {
+    /// Added and taken away again, it rounds to an integer that stands in the low bits.
+    const ROUNDER: f32 = 12_582_912.0;
+    const LN2_HIGH: f32 = 0.693_359_4;
+    const LN2_LOW: f32 = -2.121_944_4e-4;
+    let x = x.clamp(-87.0, 88.0);
+    let shifted = x * std::f32::consts::LOG2_E + ROUNDER;
+    let n = shifted - ROUNDER;
+    let r = (x - n * LN2_HIGH) - n * LN2_LOW;
+    let mut p = 1.0 / 720.0;
+    for term in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+        p = p * r + term;
+    }
+    f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
+}
+
+#[inline(always)]
+fn norm_row(x: &[f32], weights: &[f32], eps: f32, out: &mut [f32]) {
+    #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
+    let mean = sum_pairs(x, x, |a, b| a * b) / x.len() as f32;
+    let scale = 1.0 / (mean + eps).sqrt();
+    for ((out, x), weight) in out.iter_mut().zip(x).zip(weights) {
+        *out = x * scale * weight;
+    }
+}
+
+/// RMS norm of rows of as many values as there are weights, into `out`.
+///
+/// # Panics
+/// When the sizes differ.
+pub fn rms_norm(cpu: &mut Cpu, rows: &[f32], weights: &[f32], eps: f32, out: &mut [f32]) {
+    assert!(!weights.is_empty() && rows.len() == out.len(), "a norm's sizes");
+    let (isa, width) = (cpu.isa, weights.len());
+    cpu.pool.run_chunks(out, width, &|row, out| {
+        let x = &rows[row * width..(row + 1) * width];
+        chosen!(isa, norm_row(x: &[f32], weights: &[f32], eps: f32, out: &mut [f32]));
+    });
+}
+
+#[inline(always)]
+fn gate_row(gate: &mut [f32], up: &[f32]) {
+    for (gate, up) in gate.iter_mut().zip(up) {
+        *gate = *gate / (1.0 + exp(-*gate)) * up;
+    }
+}
+
+/// SwiGLU of rows that hold a gate and an up part of `inner` values each: `silu(gate) * up` takes the
+/// gate's place. Rows lie `2 * inner` apart.
+pub fn swiglu(cpu: &mut Cpu, rows: &mut [f32], inner: usize) {
+    let isa = cpu.isa;
+    cpu.pool.run_chunks(rows, 2 * inner, &|_, row| {
+        let (gate, up) = row.split_at_mut(inner);
+        let up: &[f32] = up;
+        chosen!(isa, gate_row(gate: &mut [f32], up: &[f32]));
+    });
+}
+
+/// Which values of a head are rotated against each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RotaryPairs {
+    /// The two halves, as in GPT-NeoX.
+    Halves,
+    /// Neighbours, as in the paper.
+    Neighbours,
+}
+
+/// Rotates one head by the cosines and sines of its position, one per pair.
+pub fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32], pairs: RotaryPairs) {
+    let turn = |a: &mut f32, b: &mut f32, cos: f32, sin: f32| {
+        (*a, *b) = (*a * cos - *b * sin, *a * sin + *b * cos);
+    };
+    match pairs {
+        RotaryPairs::Halves => {
+            let (low, high) = head.split_at_mut(cos.len());
+            for (((a, b), c), s) in low.iter_mut().zip(high).zip(cos).zip(sin) {
+                turn(a, b, *c, *s);
+            }
+        }
+        RotaryPairs::Neighbours => {
+            for (([a, b], c), s) in head.as_chunks_mut::<2>().0.iter_mut().zip(cos).zip(sin) {
+                turn(a, b, *c, *s);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exponential_is_right_to_single_precision() {
+        for i in -8700..=8800i16 {
+            let x = f32::from(i) / 100.0;
+            let want = f64::from(x).exp();
+            assert!((f64::from(exp(x)) / want - 1.0).abs() < 3e-7, "{x}: {}", exp(x));
+        }
+        assert_eq!((exp(0.0), exp(-1e9)), (1.0, exp(-87.0)));
+    }
+
+    #[test]
+    fn a_norm_leaves_rows_of_mean_square_one() {
+        let values: Vec<f32> = (0..2 * 37u8).map(|i| f32::from(i) - 20.0).collect();
+        for isa in Isa::available() {
+            let mut out = vec![0.0; values.len()];
+            let mut cpu = Cpu::with_isa(1, isa);
+            rms_norm(&mut cpu, &values, &[2.0; 37], 1e-6, &mut out);
+            for (row, values) in out.chunks(37).zip(values.chunks(37)) {
+                let mean: f32 = row.iter().map(|v| v * v).sum::<f32>() / 37.0;
+                assert!((mean - 4.0).abs() < 1e-4, "{isa:?} {mean}");
+                assert!((row[3] / values[3] - row[9] / values[9]).abs() < 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn a_gate_is_silu_times_up() {
+        let rows: Vec<f32> = (0..2 * 2 * 21u8).map(|i| f32::from(i) * 0.3 - 12.0).collect();
+        for isa in Isa::available() {
+            let mut out = rows.clone();
+            swiglu(&mut Cpu::with_isa(1, isa), &mut out, 21);
+            for (got, row) in out.chunks(42).zip(rows.chunks(42)) {
+                for i in 0..21 {
+                    let want = row[i] / (1.0 + (-row[i]).exp()) * row[21 + i];
+                    assert!((got[i] - want).abs() <= want.abs() * 1e-6 + 1e-6, "{isa:?} {i}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rotation_keeps_the_length_and_both_orders_agree() {
+        let (cos, sin) = ([0.6, 0.28], [0.8, 0.96]);
+        let mut halves = [1.0, 2.0, 3.0, 4.0];
+        rotate(&mut halves, &cos, &sin, RotaryPairs::Halves);
+        let mut neighbours = [1.0, 3.0, 2.0, 4.0];
+        rotate(&mut neighbours, &cos, &sin, RotaryPairs::Neighbours);
+        assert_eq!(halves, [neighbours[0], neighbours[2], neighbours[1], neighbours[3]]);
+        assert!((halves.iter().map(|v| v * v).sum::<f32>() - 30.0).abs() < 1e-4);
+    }
+}

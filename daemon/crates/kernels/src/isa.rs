@@ -1,0 +1,40 @@
+//! Which instructions the kernels may use.
+
+/// A set of instructions a kernel is written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Isa {
+    /// Whatever the compiler makes of plain code.
+    Scalar,
+    /// AVX2, FMA and F16C.
+    Avx2,
+}
+
+impl Isa {
+    /// The best set that this machine has.
+    #[must_use]
+    pub fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("f16c")
+        {
+            return Self::Avx2;
+        }
+        Self::Scalar
+    }
+
+    /// All sets that this machine has, the plain one first.
+    #[must_use]
+    pub fn available() -> Vec<Self> {
+        [Self::Scalar, Self::Avx2].into_iter().filter(|isa| *isa <= Self::detect()).collect()
+    }
+
+    /// Its usual name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::Avx2 => "avx2",
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Products of quantised rows with packed weights: integers within a block, f32 across blocks. Few rows
+//! (decode) are bound by reading the weights once; many rows (prefill) go in fours through each tile, so
+//! that unpacking is shared.
+
+mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use crate::activations::Row;
+use crate::matrix::TILE;
+use crate::{Activations, Cpu, Isa, Matrix};
+
+/// Rows that go through a tile together.
+const ROWS: usize = 4;
+/// Bytes of activations that stay near while all tiles of a part pass over them: half of the second
+/// cache of today's cores.
+const NEAR: usize = 256 << 10;
+/// Parts of a product per thread: more even out unequal threads, fewer hand over less.
+const PARTS: usize = 6;
+
+/// A map among those that read the same rows, and where its outputs go.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    /// The weights.
+    pub matrix: &'a Matrix,
+    /// Added to the outputs.
+    pub bias: Option<&'a [f32]>,
+    /// Column of the first output.
+    pub at: usize,
+}
+
+/// A row's outputs of a tile.
+type Outputs = [f32; TILE];
+
+/// Where outputs go, in rows of `stride` values; each tile of each row is written by one thread.
+struct Target {
+    to: *mut f32,
+    stride: usize,
+}
+
+// SAFETY: threads write disjoint tiles, within the slice lent to `multiply` for its whole run.
+#[expect(unsafe_code, reason = "outputs are shared out by tiles, which do not lie together")]
+unsafe impl Sync for Target {}
+
+/// Multiplies all rows with all parts: `out[row][part.at + output] = bias + Σ w x`; `out` holds rows of
+/// `stride` values.
+///
+/// # Panics
+/// When a map's inputs are not the rows' width, or an output lies beyond its row.
+pub fn multiply(
+    cpu: &mut Cpu,
+    parts: &[Part<'_>],
+    x: &Activations,
+    out: &mut [f32],
+    stride: usize,
+) {
+    assert!(out.len() >= x.rows * stride, "{} values for {} rows", out.len(), x.rows);
+    let mut starts = vec![0];
+    for part in parts {
+        assert_eq!(part.matrix.inputs, x.width, "inputs of a map");
+        assert!(part.at + part.matrix.outputs <= stride, "outputs beyond a row of {stride}");
+        assert!(part.bias.is_none_or(|bias| bias.len() == part.matrix.outputs), "a bias's length");
+        starts.push(starts[starts.len() - 1] + part.matrix.tiles());
+    }
+    let tiles = starts[parts.len()];
+    let shares = tiles.min(cpu.threads() * PARTS);
+    let (isa, target) = (cpu.isa, Target { to: out.as_mut_ptr(), stride });
+    let (rows_near, target) = ((NEAR / x.width).next_multiple_of(ROWS), &target);
+    let starts = &starts;
+    cpu.pool.run(shares, &move |share| {
+        let (from, to) = (tiles * share / shares, tiles * (share + 1) / shares);
+        for first in (0..x.rows).step_by(rows_near) {
+            let rows = first..(first + rows_near).min(x.rows);
+            for tile in from..to {
+                let at = starts.partition_point(|start| *start <= tile) - 1;
+                tile_rows(isa, &parts[at], tile - starts[at], x, rows.clone(), target);
+            }
+        }
+    });
+}
+
+/// One tile of one part, for some rows.
+fn tile_rows(
+    isa: Isa,
+    part: &Part<'_>,
+    tile: usize,
+    x: &Activations,
+    rows: std::ops::Range<usize>,
+    target: &Target,
+) {
+    let first = tile * TILE;
+    let count = TILE.min(part.matrix.outputs - first);
+    let mut bias = [0f32; TILE];
+    if let Some(values) = part.bias {
+        bias[..count].copy_from_slice(&values[first..first + count]);
+    }
+    let put = |row: usize, outputs: &Outputs| {
+        for (lane, (value, bias)) in outputs.iter().zip(&bias).take(count).enumerate() {
+            // SAFETY: `multiply` checked that row and column lie within `out`; this tile of this row is
+            // written here alone.
+            #[expect(unsafe_code, reason = "outputs are shared out by tiles")]
+            unsafe {
+                *target.to.add(row * target.stride + part.at + first + lane) = value + bias;
+            }
+        }
+    };
+    let mut row = rows.start;
+    while row + ROWS <= rows.end {
+        let four = [x.row(row), x.row(row + 1), x.row(row + 2), x.row(row + 3)];
+        for (at, outputs) in tile_product(isa, part.matrix, tile, &four).iter().enumerate() {
+            put(row + at, outputs);
+        }
+        row += ROWS;
+    }
+    for row in row..rows.end {
+        put(row, &tile_product(isa, part.matrix, tile, &[x.row(row)])[0]);
+    }
+}
+
+/// The outputs of a tile for some rows, by the instructions chosen.
+fn tile_product<const R: usize>(
+    isa: Isa,
+    matrix: &Matrix,
+    tile: usize,
+    rows: &[Row<'_>; R],
+) -> [Outputs; R] {
+    match isa {
+        Isa::Scalar => scalar::tile(matrix, tile, rows),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the instructions were detected ([`Isa::detect`]).
+        #[expect(unsafe_code, reason = "instructions chosen at run time")]
+        Isa::Avx2 => unsafe { x86::tile(matrix, tile, rows) },
+        #[cfg(not(target_arch = "x86_64"))]
+        Isa::Avx2 => scalar::tile(matrix, tile, rows),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use half::f16;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Codes;
+
+    /// A map of pseudo-random codes, zeros (all the same, or each) and scales.
+    fn map(codes: Codes, sizes: [usize; 2], group: usize, same: bool, seed: usize) -> Matrix {
+        let noise = |a: usize, b: usize| {
+            let mixed = (a * 7919 + b * 104_729 + seed * 31).wrapping_mul(2_654_435_761);
+            (mixed >> 13 & 0xff) as u8
+        };
+        let (most, middle) = if codes == Codes::Four { (15, 8) } else { (255, 128) };
+        let zero = |o: usize, g: usize| if same { middle } else { noise(o + 3, g + 5) & most };
+        let scale = |o: usize, g: usize| f16::from_f32(0.002 + f32::from(noise(g, o)) * 1e-5);
+        Matrix::pack(codes, sizes, group, |o, i| noise(o, i) & most, zero, scale).unwrap()
+    }
+
+    /// The product in f64, from the weights and the rows as they were quantised.
+    fn plain(matrix: &Matrix, x: &Activations, row: usize, output: usize) -> f64 {
+        let mut weights = vec![0.0; matrix.inputs()];
+        matrix.row(output, &mut weights);
+        let row = x.row(row);
+        let value = |i: usize| f64::from(row.scales[i / 32]) * f64::from(row.codes[i]);
+        weights.iter().enumerate().map(|(i, w)| f64::from(*w) * value(i)).sum()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn every_instruction_set_and_thread_count_gives_the_plain_product(
+            eight: bool, same: bool, outputs in 1usize..70, inputs in 1usize..200,
+            rows in 1usize..10, blocks in 1usize..4, seed in 0usize..1000, threads in 1usize..4,
+        ) {
+            let codes = if eight { Codes::Eight } else { Codes::Four };
+            let a = map(codes, [outputs, inputs], blocks * 32, same, seed);
+            let b = map(Codes::Four, [5, inputs], 32, true, seed + 1);
+            let bias: Vec<f32> = (0..5).map(|b| b as f32).collect();
+            let values: Vec<f32> =
+                (0..rows * inputs).map(|i| ((i * 31 + seed) as f32 * 0.11).sin() * 4.0).collect();
+            for isa in Isa::available() {
+                let mut cpu = Cpu::with_isa(threads, isa);
+                let mut x = Activations::new();
+                x.quantize(&mut cpu, &values, inputs);
+                let stride = outputs + 7;
+                let mut out = vec![f32::NAN; rows * stride];
+                let parts = [
+                    Part { matrix: &a, bias: None, at: 1 },
+                    Part { matrix: &b, bias: Some(&bias), at: outputs + 2 },
+                ];
+                multiply(&mut cpu, &parts, &x, &mut out, stride);
+                for row in 0..rows {
+                    let got = &out[row * stride..(row + 1) * stride];
+                    prop_assert!(got[0].is_nan() && got[outputs + 1].is_nan(), "untouched");
+                    for o in 0..outputs {
+                        let want = plain(&a, &x, row, o);
+                        prop_assert!((f64::from(got[1 + o]) - want).abs() < 2e-3, "{isa:?} {o}");
+                    }
+                    for o in 0..5 {
+                        let want = plain(&b, &x, row, o) + o as f64;
+                        prop_assert!((f64::from(got[outputs + 2 + o]) - want).abs() < 2e-3);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_codes_do_not_overflow() {
+        for codes in [Codes::Four, Codes::Eight] {
+            for code in [0, 255] {
+                let matrix =
+                    Matrix::pack(codes, [16, 256], 256, |_, _| code, |_, _| 0, |_, _| f16::ONE)
+                        .unwrap();
+                for isa in Isa::available() {
+                    let mut cpu = Cpu::with_isa(1, isa);
+                    for sign in [1.0, -1.0] {
+                        let mut x = Activations::new();
+                        x.quantize(&mut cpu, &[sign; 256], 256);
+                        let mut out = [0.0; 16];
+                        let part = Part { matrix: &matrix, bias: None, at: 0 };
+                        multiply(&mut cpu, &[part], &x, &mut out, 16);
+                        let want = plain(&matrix, &x, 0, 3) as f32;
+                        assert!((out[3] - want).abs() < want.abs() * 1e-5 + 1e-5, "{isa:?} {code}");
+                    }
+                }
+            }
+        }
+    }
+}
