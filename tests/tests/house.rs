@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::support::root;
 
 /// Who may depend on whom; `companion-tests` may see everything.
-const EDGES: [(&str, &[&str]); 14] = [
+const EDGES: [(&str, &[&str]); 15] = [
     ("companion-types", &[]),
     ("companion-turn", &["companion-types"]),
     ("companion-asr", &["companion-types"]),
@@ -19,6 +19,7 @@ const EDGES: [(&str, &[&str]); 14] = [
     ("companion-tts", &["companion-types"]),
     ("companion-espeak", &["companion-tts"]),
     ("companion-audio", &["companion-types"]),
+    ("companion-kernels", &[]),
     ("companion-engine", &["companion-kernels"]),
     ("companion-bus", &[]),
     ("companionctl", &["companion-bus"]),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use companion_dialogue::{Generated, Generator, GeneratorError, Prompt, StopReason, TokenCounter};
 use companion_engine::chat_template::ChatMessage;
-use companion_engine::models::causal_lm::{CausalLm, StopCause};
+use companion_engine::models::causal_lm::{Arithmetic, CausalLm, StopCause};
 use companion_engine::sampling::SamplingOptions;
 use companion_engine::tokenizer::TextTokenizer;
 use companion_engine::{Device, EngineError};
@@ -51,7 +51,8 @@ impl LmGenerator {
     /// # Errors
     /// When a file is missing, damaged or of a kind that is not built.
     pub fn load(directory: &Path, max_context: usize) -> Result<Self, EngineError> {
-        let mut model = CausalLm::load(directory, &Device::Cpu, max_context)?;
+        let mut model =
+            CausalLm::load(directory, &Device::Cpu, max_context, Arithmetic::fastest())?;
         model.warm_up()?;
         Ok(Self(model))
     }

@@ -1,7 +1,9 @@
 //! Benchmarks: what each stage takes, beside the physical limit or a peer measured in the same run.
 
+mod decoder;
 mod machine;
 mod memory;
+mod random_model;
 mod speech;
 mod thinking;
 mod turn;
@@ -96,6 +98,8 @@ pub struct Bench {
     pub size: Size,
     /// Measured first, for the limits.
     pub machine: Machine,
+    /// llama.cpp's `llama-bench`, if it is to run beside the language models.
+    pub peer: Option<PathBuf>,
 }
 
 impl Bench {
@@ -110,7 +114,13 @@ impl Bench {
             StageName::Asr => speech::asr(self),
             StageName::Memory => memory::recall(self),
             StageName::Store => memory::store(self),
-            StageName::Llm => thinking::llm(self),
+            StageName::Llm => {
+                let mut rows = thinking::llm(self)?;
+                if self.size != Size::Ci {
+                    rows.extend(decoder::llm(self)?);
+                }
+                Ok(rows)
+            }
             StageName::Tts => speech::tts(self),
             StageName::Turn => turn::turn(self),
         }

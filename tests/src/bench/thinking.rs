@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use companion_engine::Device;
-use companion_engine::models::causal_lm::CausalLm;
+use companion_engine::models::causal_lm::{Arithmetic, CausalLm};
 use companion_engine::sampling::SamplingOptions;
 
 use super::{Bench, Row};
@@ -16,7 +16,7 @@ const NEW: usize = 128;
 pub(super) fn llm(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let directory = bench.root.join("models/companion-brain-starter");
     let start = Instant::now();
-    let mut model = CausalLm::load(&directory, &Device::Cpu, 4096)?;
+    let mut model = CausalLm::load(&directory, &Device::Cpu, 4096, Arithmetic::fastest())?;
     let load = start.elapsed().as_secs_f64() * 1000.0;
     model.warm_up()?;
     let (weights, _) = model.bytes();

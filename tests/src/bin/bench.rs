@@ -18,10 +18,9 @@ struct Arguments {
     /// How much is measured.
     #[arg(long, value_enum, default_value = "ci")]
     size: Size,
-    /// Also runs the peers that have to be built first. None is built yet; the peers shown are part of the
-    /// tables without it.
-    #[arg(long)]
-    peer: bool,
+    /// Also runs llama.cpp's llama-bench, this program, beside the language models (`--size cpu`).
+    #[arg(long, value_name = "LLAMA-BENCH")]
+    peer: Option<PathBuf>,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
@@ -41,14 +40,11 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    if arguments.peer {
-        writeln!(io::stderr(), "bench: no peer is built by this project yet; --peer adds nothing")?;
-    }
     let exe = std::env::current_exe()?;
     let programs = exe.parent().map(Path::to_owned).context("where is this program?")?;
     let machine = Machine::measure()?;
     let (root, size) = (arguments.root.clone(), arguments.size);
-    let bench = Bench { root, programs, size, machine };
+    let bench = Bench { root, programs, size, machine, peer: arguments.peer.clone() };
     let stages = match arguments.stages.is_empty() {
         true => StageName::value_variants().to_vec(),
         false => arguments.stages.clone(),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, ensure};
 use companion_engine::Device;
 use companion_engine::chat_template::ChatTemplate;
-use companion_engine::models::decoder::{Architecture, Decoder};
+use companion_engine::models::decoder::{Architecture, Decoder, IntegerDecoder};
 use companion_engine::sampling::{SamplingOptions, filter, softmax};
 use companion_engine::tokenizer::{TextStream, TextTokenizer};
 use serde_json::Value;
@@ -21,6 +21,8 @@ type Limits = (f64, f64);
 const EXACT: Limits = (1e-4, 1e-3);
 /// Kernels that quantise activations to 8 bits.
 const INT8: Limits = (5e-2, 6e-2);
+/// Integer arithmetic against the exact reference, relative L2: the same.
+const INTEGER: f64 = INT8.0;
 
 /// Finds the cases below `folder`.
 ///
@@ -116,6 +118,25 @@ fn gguf_case(label: &str, dir: &Path, file: &Path) -> Case {
     })
 }
 
+/// The prompt and the recorded tokens in integer arithmetic: near the reference, not equal to it.
+fn integer(
+    model: &mut IntegerDecoder,
+    case: &Value,
+    expected: &BTreeMap<String, HostTensor>,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let name = case["name"].as_str().unwrap_or_default();
+    let Some(want) = expected.get(&format!("decode.{name}")) else { return Ok(()) };
+    model.truncate(0);
+    let mut values = model.forward(&ids(&case["ids"]))?.to_vec();
+    for token in ids(&case["greedy_ids"]).iter().take(want.shape[0] - 1) {
+        values.extend(model.forward(&[*token])?);
+    }
+    let got = HostTensor::new(&want.shape, values);
+    findings.tensor(&format!("integer.{name}"), &got, want, Tolerance::rel_l2(INTEGER));
+    Ok(())
+}
+
 /// One model against its recorded logits.
 struct Run {
     weights: PathBuf,
@@ -146,6 +167,12 @@ impl Run {
             self.prefill(&mut model, case, name, &expected, findings)?;
             self.decode(&mut model, case, name, &expected, findings)?;
             self.greedy(&mut model, case, name, &expected, findings)?;
+        }
+        if model.is_quantized() {
+            let mut model = IntegerDecoder::from_decoder(model, 2)?;
+            for case in cases {
+                integer(&mut model, case, &expected, findings)?;
+            }
         }
         Ok(())
     }

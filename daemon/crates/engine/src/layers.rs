@@ -121,6 +121,11 @@ impl Rope {
         Ok(rope)
     }
 
+    /// Radians per position of each pair of a head.
+    pub(crate) fn into_speed(self) -> Vec<f32> {
+        self.speed
+    }
+
     fn reach(&mut self, rows: usize, device: &Device) -> Result<()> {
         let known = self.cos.dim(0)?;
         if rows <= known {

@@ -42,13 +42,14 @@ impl Activations {
         Self::default()
     }
 
-    /// Takes the rows of `values` `[rows, width]`.
+    /// Takes the first `width` values of every `stride` values.
     ///
     /// # Panics
     /// When `values` is not whole rows.
-    pub fn quantize(&mut self, cpu: &mut Cpu, values: &[f32], width: usize) {
-        assert!(width > 0 && values.len().is_multiple_of(width), "whole rows of {width}");
-        let (rows, blocks) = (values.len() / width, width.div_ceil(BLOCK));
+    pub fn quantize(&mut self, cpu: &mut Cpu, values: &[f32], width: usize, stride: usize) {
+        assert!(width > 0 && values.len().is_multiple_of(stride), "whole rows of {stride}");
+        assert!(width <= stride, "rows of {width} in {stride}");
+        let (rows, blocks) = (values.len() / stride, width.div_ceil(BLOCK));
         (self.rows, self.width) = (rows, width);
         self.codes.resize(rows * blocks * BLOCK, 0);
         self.scales.resize(rows * blocks, 0.0);
@@ -61,14 +62,14 @@ impl Activations {
             .zip(self.sums.chunks_exact_mut(blocks))
             .map(|((codes, scales), sums)| Target { codes, scales, sums });
         if rows < ROWS_TO_SHARE {
-            for (values, mut target) in values.chunks_exact(width).zip(targets) {
-                quantize_row(isa, values, &mut target);
+            for (values, mut target) in values.chunks_exact(stride).zip(targets) {
+                quantize_row(isa, &values[..width], &mut target);
             }
             return;
         }
         let mut targets: Vec<Target<'_>> = targets.collect();
         cpu.pool.run_chunks(&mut targets, 1, &|row, target| {
-            quantize_row(isa, &values[row * width..(row + 1) * width], &mut target[0]);
+            quantize_row(isa, &values[row * stride..row * stride + width], &mut target[0]);
         });
     }
 
@@ -146,7 +147,7 @@ mod tests {
         let values: Vec<f32> = (0..2 * 70u16).map(|i| (f32::from(i) * 0.37).sin() * 3.0).collect();
         for isa in Isa::available() {
             let mut rows = Activations::new();
-            rows.quantize(&mut Cpu::with_isa(1, isa), &values, 70);
+            rows.quantize(&mut Cpu::with_isa(1, isa), &values, 70, 70);
             for (row, values) in values.chunks(70).enumerate() {
                 let row = rows.row(row);
                 assert_eq!(row.codes.len(), 96);
@@ -166,7 +167,7 @@ mod tests {
     #[test]
     fn a_row_of_zeros_has_scale_zero() {
         let mut rows = Activations::new();
-        rows.quantize(&mut Cpu::new(1), &[0.0; 32], 32);
+        rows.quantize(&mut Cpu::new(1), &[0.0; 32], 32, 32);
         assert_eq!((rows.row(0).scales[0], rows.row(0).sums[0]), (0.0, 0));
     }
 }

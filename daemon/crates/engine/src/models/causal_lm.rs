@@ -5,11 +5,11 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 
 use crate::EngineError;
 use crate::chat_template::{ChatMessage, ChatTemplate};
-use crate::models::decoder::{Architecture, Decoder};
+use crate::models::decoder::{Architecture, Decoder, DecoderConfig, IntegerDecoder};
 use crate::sampling::{Sampler, SamplingOptions};
 use crate::tokenizer::{TextStream, TextTokenizer};
 use crate::weights::read_small;
@@ -52,10 +52,105 @@ pub struct GenerationStats {
     pub new_tokens: usize,
 }
 
+/// How a model computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// In f32, as the reference.
+    Exact,
+    /// On the CPU in integers where the weights are integers ([`IntegerDecoder`]), on so many threads;
+    /// exactly otherwise.
+    Integer {
+        /// Threads, the calling one among them.
+        threads: usize,
+    },
+}
+
+impl Arithmetic {
+    /// Integers on all cores this process may use.
+    #[must_use]
+    pub fn fastest() -> Self {
+        Self::Integer { threads: std::thread::available_parallelism().map_or(1, usize::from) }
+    }
+}
+
+#[derive(Debug)]
+enum Model {
+    Exact(Box<Decoder>),
+    Integer(Box<IntegerDecoder>),
+}
+
+impl Model {
+    /// Chooses. A map that integers cannot hold leaves the exact one, which needs loading again.
+    fn load(path: &Path, device: &Device, arithmetic: Arithmetic) -> Result<Self, EngineError> {
+        let exact = Decoder::load(path, device)?;
+        let Arithmetic::Integer { threads } = arithmetic else {
+            return Ok(Self::Exact(Box::new(exact)));
+        };
+        if !device.is_cpu() || !exact.is_quantized() {
+            return Ok(Self::Exact(Box::new(exact)));
+        }
+        match IntegerDecoder::from_decoder(exact, threads) {
+            Ok(model) => {
+                let cpu = model.cpu();
+                let (isa, threads) = (cpu.isa().name(), cpu.threads());
+                tracing::info!(isa, threads, "the language model computes in integers");
+                Ok(Self::Integer(Box::new(model)))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no integer arithmetic for this model, it computes in f32");
+                Ok(Self::Exact(Box::new(Decoder::load(path, device)?)))
+            }
+        }
+    }
+
+    fn config(&self) -> &DecoderConfig {
+        match self {
+            Self::Exact(model) => model.config(),
+            Self::Integer(model) => model.config(),
+        }
+    }
+
+    fn bytes(&self) -> (usize, usize) {
+        match self {
+            Self::Exact(model) => model.bytes(),
+            Self::Integer(model) => model.bytes(),
+        }
+    }
+
+    fn truncate(&mut self, length: usize) {
+        match self {
+            Self::Exact(model) => model.truncate(length),
+            Self::Integer(model) => model.truncate(length),
+        }
+    }
+
+    /// Logits of the last position, into `logits`.
+    fn forward(&mut self, ids: &[u32], logits: &mut Vec<f32>) -> Result<(), EngineError> {
+        logits.clear();
+        match self {
+            Self::Exact(model) => {
+                let values = model
+                    .forward(ids, false, None)?
+                    .flatten_all()
+                    .and_then(|flat| flat.to_vec1::<f32>())
+                    .map_err(|source| EngineError::Compute {
+                        stage: "fetching the logits",
+                        source,
+                    })?;
+                *logits = values;
+            }
+            Self::Integer(model) => logits.extend_from_slice(model.forward(ids)?),
+        }
+        Ok(())
+    }
+}
+
 /// A loaded model. One owner.
 #[derive(Debug)]
 pub struct CausalLm {
-    model: Decoder,
+    model: Model,
+    /// Of the last position that was read.
+    logits: Vec<f32>,
     tokenizer: Arc<TextTokenizer>,
     template: ChatTemplate,
     ends: Vec<u32>,
@@ -74,6 +169,7 @@ impl CausalLm {
         directory: &Path,
         device: &Device,
         max_context: usize,
+        arithmetic: Arithmetic,
     ) -> Result<Self, EngineError> {
         let gguf = gguf_in(directory);
         let architecture = architecture(directory)?;
@@ -84,12 +180,13 @@ impl CausalLm {
                 problem: Architecture::unknown(&architecture),
             });
         }
-        let model = Decoder::load(gguf.as_deref().unwrap_or(directory), device)?;
+        let model = Model::load(gguf.as_deref().unwrap_or(directory), device, arithmetic)?;
         let tokenizer = Arc::new(TextTokenizer::open(directory)?);
         let template = ChatTemplate::open(directory)?;
         let ends = end_tokens(directory, &tokenizer)?;
         let max_context = max_context.min(model.config().max_position_embeddings);
-        Ok(Self { model, tokenizer, template, ends, cached: Vec::new(), max_context })
+        let (logits, cached) = (Vec::new(), Vec::new());
+        Ok(Self { model, logits, tokenizer, template, ends, cached, max_context })
     }
 
     /// The tokenizer, to be shared.
@@ -140,19 +237,15 @@ impl CausalLm {
         self.model.truncate(length);
     }
 
-    fn step(&mut self, ids: &[u32]) -> Result<Tensor, EngineError> {
-        let logits = self.model.forward(ids, false, None)?;
+    fn step(&mut self, ids: &[u32]) -> Result<(), EngineError> {
+        self.model.forward(ids, &mut self.logits)?;
         self.cached.extend_from_slice(ids);
-        Ok(logits)
+        Ok(())
     }
 
-    /// Reads `ids`, reusing the longest common head of what is cached. Gives the last logits and how
-    /// many tokens were reused; `None` when `stop` said so.
-    fn read(
-        &mut self,
-        ids: &[u32],
-        stop: &dyn Fn() -> bool,
-    ) -> Result<Option<(Tensor, usize)>, EngineError> {
+    /// Reads `ids`, reusing the longest common head of what is cached. Gives how many tokens were
+    /// reused; `None` when `stop` said so.
+    fn read(&mut self, ids: &[u32], stop: &dyn Fn() -> bool) -> Result<Option<usize>, EngineError> {
         if ids.is_empty() || ids.len() >= self.max_context {
             return Err(EngineError::Input {
                 what: "the prompt",
@@ -166,14 +259,13 @@ impl CausalLm {
         let common = self.cached.iter().zip(ids).take_while(|(a, b)| a == b).count();
         let reused = common.min(ids.len() - 1);
         self.cut(reused);
-        let mut logits = None;
         for part in ids[reused..].chunks(PREFILL_ROWS) {
             if stop() {
                 return Ok(None);
             }
-            logits = Some(self.step(part)?);
+            self.step(part)?;
         }
-        Ok(logits.map(|logits| (logits, reused)))
+        Ok(Some(reused))
     }
 
     /// Reads `ids` into the cache. Gives how many were there already.
@@ -181,7 +273,7 @@ impl CausalLm {
     /// # Errors
     /// As [`Self::generate`].
     pub fn prefill(&mut self, ids: &[u32], stop: &dyn Fn() -> bool) -> Result<usize, EngineError> {
-        Ok(self.read(ids, stop)?.map_or(0, |(_, reused)| reused))
+        Ok(self.read(ids, stop)?.unwrap_or(0))
     }
 
     /// Continues `prompt`, pushing every token to `sink`. The stop flag is read once per token.
@@ -201,7 +293,7 @@ impl CausalLm {
             reused_tokens: 0,
             new_tokens: 0,
         };
-        let Some((mut logits, reused)) = self.read(prompt, stop)? else { return Ok(stats) };
+        let Some(reused) = self.read(prompt, stop)? else { return Ok(stats) };
         stats.reused_tokens = reused;
         let mut sampler = Sampler::new(*options);
         let mut stream = TextStream::default();
@@ -214,10 +306,9 @@ impl CausalLm {
                 stats.stop = StopCause::Length;
                 return Ok(stats);
             }
-            let mut scores = host(&logits)?;
             let early = stats.new_tokens < options.min_new_tokens;
             let banned: &[u32] = if early { &self.ends } else { &[] };
-            let token = sampler.draw(&mut scores, &seen, banned);
+            let token = sampler.draw(&mut self.logits, &seen, banned);
             if self.ends.contains(&token) {
                 stats.stop = StopCause::End;
                 return Ok(stats);
@@ -231,16 +322,9 @@ impl CausalLm {
             if sink(piece).is_break() {
                 return Ok(stats);
             }
-            logits = self.step(&[token])?;
+            self.step(&[token])?;
         }
     }
-}
-
-fn host(logits: &Tensor) -> Result<Vec<f32>, EngineError> {
-    logits
-        .flatten_all()
-        .and_then(|flat| flat.to_vec1())
-        .map_err(|source| EngineError::Compute { stage: "fetching the logits", source })
 }
 
 /// The only `.gguf` of a directory that has no safetensors.

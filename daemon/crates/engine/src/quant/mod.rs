@@ -5,7 +5,7 @@ mod awq;
 mod gptq;
 mod packed;
 
-pub(crate) use packed::Packed;
+pub(crate) use packed::{IntegerError, Packed};
 
 use crate::EngineError;
 use crate::models::settings::Settings;

@@ -2,6 +2,9 @@
 //! widened, centred and multiplied in one pass. Codes lie by output, inputs sorted by group, each
 //! group filled up to whole blocks, so that a block has one scale and one zero.
 
+use companion_kernels::{Codes, Matrix, MatrixError};
+use half::f16;
+
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
 
 /// Inputs of a block.
@@ -73,6 +76,47 @@ impl Packed {
     /// Bytes of a block.
     fn stride(&self) -> usize {
         BLOCK * self.bits / 8
+    }
+
+    /// The same map for integer arithmetic, and the input of each of its places where they are not in
+    /// order.
+    ///
+    /// # Errors
+    /// When it has a zero point that integer arithmetic does not take (256, of 8-bit codes).
+    pub(crate) fn integer(&self) -> std::result::Result<Integers, IntegerError> {
+        let count = self.groups.len() / self.output;
+        #[expect(clippy::cast_possible_truncation, reason = "compared with the zero itself")]
+        let small = |zero: f32| zero as u8;
+        if let Some((_, zero)) = self.groups.iter().find(|(_, z)| f32::from(small(*z)) != *z) {
+            return Err(IntegerError::Zero(*zero));
+        }
+        let size = self.group_of.iter().filter(|g| **g == 0).count().max(1);
+        let even = self.group_of.iter().enumerate().all(|(block, g)| block / size == *g);
+        // Groups of different sizes: each block as a group of its own.
+        let group = if even { size * BLOCK } else { BLOCK };
+        let of = |o: usize, g: usize| {
+            let block = if even { g * size } else { g };
+            self.groups[o * count + self.group_of[block]]
+        };
+        let (row, stride) = (self.group_of.len() * self.stride(), self.stride());
+        let code = |o: usize, place: usize| {
+            let bytes = &self.codes[o * row + place / BLOCK * stride..][..stride];
+            let within = place % BLOCK;
+            match (self.bits, within / (BLOCK / 2)) {
+                (8, _) => bytes[within],
+                (_, 0) => bytes[within] & 15,
+                _ => bytes[within - BLOCK / 2] >> 4,
+            }
+        };
+        let codes = if self.bits == 8 { Codes::Eight } else { Codes::Four };
+        let sizes = [self.output, self.order.len()];
+        let scale = |o: usize, g: usize| f16::from_f32(of(o, g).0);
+        let matrix = Matrix::pack(codes, sizes, group, code, |o, g| small(of(o, g).1), scale)?;
+        let in_order = self.order.iter().enumerate().all(|(place, i)| *i == Some(place));
+        // A place that fills up a block takes any input: its code says nothing, its scale is that of the
+        // group, so that the input there must be zero: `usize::MAX`.
+        let order = || self.order.iter().map(|i| i.unwrap_or(usize::MAX)).collect();
+        Ok((matrix, (!in_order).then(order)))
     }
 
     /// Codes of a block, widened.
@@ -149,6 +193,20 @@ impl Packed {
             .collect::<Result<_>>()?;
         Tensor::cat(&tiles, 1)
     }
+}
+
+/// A map for integer arithmetic, and the input of each of its places where they are not in order.
+type Integers = (Matrix, Option<Vec<usize>>);
+
+/// A map that integer arithmetic does not take.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IntegerError {
+    /// A zero point beyond eight bits.
+    #[error("a zero point of {0}, expected a whole number from 0 to 255")]
+    Zero(f32),
+    /// Sizes.
+    #[error(transparent)]
+    Sizes(#[from] MatrixError),
 }
 
 impl CustomOp1 for Packed {

@@ -180,7 +180,7 @@ mod tests {
             for isa in Isa::available() {
                 let mut cpu = Cpu::with_isa(threads, isa);
                 let mut x = Activations::new();
-                x.quantize(&mut cpu, &values, inputs);
+                x.quantize(&mut cpu, &values, inputs, inputs);
                 let stride = outputs + 7;
                 let mut out = vec![f32::NAN; rows * stride];
                 let parts = [
@@ -215,7 +215,7 @@ mod tests {
                     let mut cpu = Cpu::with_isa(1, isa);
                     for sign in [1.0, -1.0] {
                         let mut x = Activations::new();
-                        x.quantize(&mut cpu, &[sign; 256], 256);
+                        x.quantize(&mut cpu, &[sign; 256], 256, 256);
                         let mut out = [0.0; 16];
                         let part = Part { matrix: &matrix, bias: None, at: 0 };
                         multiply(&mut cpu, &[part], &x, &mut out, 16);

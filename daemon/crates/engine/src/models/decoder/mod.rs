@@ -4,6 +4,7 @@
 //! release's safetensors or from a GGUF; computed in f32. One owner, one thread.
 
 mod config;
+mod integer;
 mod source;
 
 use std::path::Path;
@@ -12,6 +13,7 @@ use candle_core::{Device, Result, Tensor};
 
 pub use config::DecoderConfig;
 pub(crate) use config::{Bias, Differences};
+pub use integer::IntegerDecoder;
 use source::{Gguf, LinearShape, Release, Source};
 
 use crate::EngineError;
@@ -182,6 +184,12 @@ impl Decoder {
     #[must_use]
     pub fn length(&self) -> usize {
         self.length
+    }
+
+    /// Whether the maps of its blocks are integers.
+    #[must_use]
+    pub fn is_quantized(&self) -> bool {
+        self.blocks.iter().all(|block| !matches!(block.gate, Linear::Dense(..)))
     }
 
     /// Forgets the cache from `length` on.

@@ -1,0 +1,114 @@
+//! Language models at the shapes of releases, in integer arithmetic: prefill and decode beside reading the
+//! weights once, and beside llama.cpp on the same file, turn by turn in one run.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context as _, ensure};
+use candle_core::quantized::GgmlDType;
+use companion_engine::Device;
+use companion_engine::models::decoder::{Decoder, IntegerDecoder};
+
+use super::random_model::{ModelShape, SHAPES, write_gguf};
+use super::{Bench, Row};
+
+/// Tokens read at once, and made one by one, as llama-bench's `pp512` and `tg64`.
+const PROMPT: usize = 512;
+const NEW: usize = 64;
+
+/// Tokens per second.
+#[derive(Debug, Clone, Copy)]
+struct Speed {
+    prefill: f64,
+    decode: f64,
+}
+
+/// The middle of some speeds.
+fn median(speeds: &[Speed], of: impl Fn(&Speed) -> f64) -> f64 {
+    let mut all: Vec<f64> = speeds.iter().map(of).collect();
+    all.sort_by(f64::total_cmp);
+    all.get(all.len() / 2).copied().unwrap_or_default()
+}
+
+pub(super) fn llm(bench: &Bench) -> anyhow::Result<Vec<Row>> {
+    let folder = tempfile::tempdir()?;
+    let mut rows = Vec::new();
+    for shape in &SHAPES {
+        for (name, dtype) in [("q4_0", GgmlDType::Q4_0), ("q8_0", GgmlDType::Q8_0)] {
+            let file = folder.path().join("model.gguf");
+            write_gguf(&file, shape, dtype)?;
+            rows.extend(one(bench, shape, name, &file)?);
+        }
+    }
+    Ok(rows)
+}
+
+fn one(bench: &Bench, shape: &ModelShape, kind: &str, file: &Path) -> anyhow::Result<Vec<Row>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let start = Instant::now();
+    let mut model = IntegerDecoder::from_decoder(Decoder::load(file, &Device::Cpu)?, threads)?;
+    let load = start.elapsed().as_secs_f64() * 1000.0;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        ours.push(speed(&mut model)?);
+        if let Some(program) = &bench.peer {
+            theirs.push(peer(program, file, threads)?);
+        }
+    }
+    let per_token = model.bytes_per_token() as f64;
+    let roof = bench.machine.read_gb_s * 1e9 / per_token;
+    let what = format!("{} {kind}", shape.name);
+    let prefill = (median(&ours, |s| s.prefill), "tokens/s");
+    let decode = (median(&ours, |s| s.decode), "tokens/s");
+    let read = format!("{what}: decode of {NEW}, {:.0} MB a token", per_token / 1e6);
+    let mut rows = vec![
+        Row::plain(format!("{what}: load"), load, "ms"),
+        Row::beside(read.clone(), decode, (roof, "reading every weight from memory")),
+    ];
+    let read_all = format!("{what}: prefill of {PROMPT}");
+    if theirs.is_empty() {
+        rows.push(Row::plain(read_all, prefill.0, prefill.1));
+    } else {
+        let peer = |of: fn(&Speed) -> f64| (median(&theirs, of), "llama.cpp");
+        rows.push(Row::beside(read, decode, peer(|s| s.decode)));
+        rows.push(Row::beside(read_all, prefill, peer(|s| s.prefill)));
+    }
+    Ok(rows)
+}
+
+fn speed(model: &mut IntegerDecoder) -> anyhow::Result<Speed> {
+    let ids: Vec<u32> = (0..PROMPT as u32).map(|n| 300 + n * 7 % 1_500).collect();
+    model.truncate(0);
+    // Once without counting: pages and room for the rows.
+    model.forward(&ids[..32])?;
+    model.truncate(0);
+    let start = Instant::now();
+    model.forward(&ids)?;
+    let prefill = PROMPT as f64 / start.elapsed().as_secs_f64();
+    model.truncate(0);
+    model.forward(&ids[..1])?;
+    let start = Instant::now();
+    for id in &ids[1..=NEW] {
+        model.forward(&[*id])?;
+    }
+    Ok(Speed { prefill, decode: NEW as f64 / start.elapsed().as_secs_f64() })
+}
+
+/// One run of llama-bench.
+fn peer(program: &PathBuf, file: &Path, threads: usize) -> anyhow::Result<Speed> {
+    let out = Command::new(program)
+        .args(["-r", "1", "-o", "json", "-t", &threads.to_string()])
+        .args(["-p", &PROMPT.to_string(), "-n", &NEW.to_string(), "-m"])
+        .arg(file)
+        .output()
+        .with_context(|| format!("starting {}", program.display()))?;
+    ensure!(out.status.success(), "llama-bench: {}", String::from_utf8_lossy(&out.stderr));
+    let found: serde_json::Value = serde_json::from_slice(&out.stdout)?;
+    let of = |key: &str| {
+        let rows = found.as_array().map(Vec::as_slice).unwrap_or_default();
+        let row = rows.iter().find(|row| row[key].as_u64().is_some_and(|n| n > 0));
+        row.and_then(|row| row["avg_ts"].as_f64()).context("llama-bench says no speed")
+    };
+    Ok(Speed { prefill: of("n_prompt")?, decode: of("n_gen")? })
+}
