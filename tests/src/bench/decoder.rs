@@ -10,7 +10,7 @@ use candle_core::quantized::GgmlDType;
 use companion_engine::Device;
 use companion_engine::models::decoder::{Decoder, IntegerDecoder};
 
-use super::random_model::{ModelShape, SHAPES, write_gguf};
+use super::random_model::{SHAPES, write_gguf, write_gptq};
 use super::{Bench, Row};
 
 /// Tokens read at once, and made one by one, as llama-bench's `pp512` and `tg64`.
@@ -37,28 +37,41 @@ pub(super) fn llm(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     for shape in &SHAPES {
         for (name, dtype) in [("q4_0", GgmlDType::Q4_0), ("q8_0", GgmlDType::Q8_0)] {
             let file = folder.path().join("model.gguf");
+            let own = format!("{} {name}", shape.name);
+            let gptq = format!("{} GPTQ int4 g128", shape.name);
+            let with_gptq = dtype == GgmlDType::Q4_0 && gptq.contains(&bench.only);
+            if !own.contains(&bench.only) && !with_gptq {
+                continue;
+            }
             write_gguf(&file, shape, dtype)?;
-            rows.extend(one(bench, shape, name, &file)?);
+            if own.contains(&bench.only) {
+                rows.extend(one(bench, &own, &file, &file)?);
+            }
+            if with_gptq {
+                // llama.cpp reads no GPTQ: it goes on with its own four bits.
+                write_gptq(folder.path(), shape)?;
+                rows.extend(one(bench, &gptq, folder.path(), &file)?);
+            }
         }
     }
     Ok(rows)
 }
 
-fn one(bench: &Bench, shape: &ModelShape, kind: &str, file: &Path) -> anyhow::Result<Vec<Row>> {
+/// Measures the model at `path`, beside llama.cpp with `peer_file`.
+fn one(bench: &Bench, what: &str, path: &Path, peer_file: &Path) -> anyhow::Result<Vec<Row>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let start = Instant::now();
-    let mut model = IntegerDecoder::from_decoder(Decoder::load(file, &Device::Cpu)?, threads)?;
+    let mut model = IntegerDecoder::from_decoder(Decoder::load(path, &Device::Cpu)?, threads)?;
     let load = start.elapsed().as_secs_f64() * 1000.0;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..3 {
         ours.push(speed(&mut model)?);
         if let Some(program) = &bench.peer {
-            theirs.push(peer(program, file, threads)?);
+            theirs.push(peer(program, peer_file, threads)?);
         }
     }
     let per_token = model.bytes_per_token() as f64;
     let roof = bench.machine.read_gb_s * 1e9 / per_token;
-    let what = format!("{} {kind}", shape.name);
     let prefill = (median(&ours, |s| s.prefill), "tokens/s");
     let decode = (median(&ours, |s| s.decode), "tokens/s");
     let read = format!("{what}: decode of {NEW}, {:.0} MB a token", per_token / 1e6);

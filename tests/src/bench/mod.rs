@@ -100,6 +100,8 @@ pub struct Bench {
     pub machine: Machine,
     /// llama.cpp's `llama-bench`, if it is to run beside the language models.
     pub peer: Option<PathBuf>,
+    /// What the name of a model of random weights must have in it.
+    pub only: String,
 }
 
 impl Bench {

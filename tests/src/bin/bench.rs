@@ -21,6 +21,9 @@ struct Arguments {
     /// Also runs llama.cpp's llama-bench, this program, beside the language models (`--size cpu`).
     #[arg(long, value_name = "LLAMA-BENCH")]
     peer: Option<PathBuf>,
+    /// Only models of random weights whose name has this in it (`0.5B`, `q8_0`).
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
@@ -44,7 +47,14 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let programs = exe.parent().map(Path::to_owned).context("where is this program?")?;
     let machine = Machine::measure()?;
     let (root, size) = (arguments.root.clone(), arguments.size);
-    let bench = Bench { root, programs, size, machine, peer: arguments.peer.clone() };
+    let bench = Bench {
+        root,
+        programs,
+        size,
+        machine,
+        peer: arguments.peer.clone(),
+        only: arguments.only.clone(),
+    };
     let stages = match arguments.stages.is_empty() {
         true => StageName::value_variants().to_vec(),
         false => arguments.stages.clone(),

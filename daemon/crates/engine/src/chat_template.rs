@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
 use crate::EngineError;
+use crate::weights::GgufFile;
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -81,6 +82,22 @@ impl ChatTemplate {
             let token =
                 json.get(key).and_then(|t| t.as_str().or_else(|| t.get("content")?.as_str()));
             chat.environment.add_global(key, Value::from(token.unwrap_or_default()));
+        }
+        Ok(chat)
+    }
+
+    /// The template inside a GGUF.
+    ///
+    /// # Errors
+    /// When the file has none, or the template is wrong.
+    pub fn of_gguf(file: &GgufFile) -> Result<Self, EngineError> {
+        const KEY: &str = "tokenizer.chat_template";
+        let made = Self::new(file.text(KEY)?);
+        let mut chat = made.map_err(|e| file.wrong(KEY, &e.to_string()))?;
+        for key in ["bos_token", "eos_token"] {
+            let id = file.number(&format!("tokenizer.ggml.{key}_id"));
+            let token = id.ok().and_then(|id| file.token(id)).unwrap_or_default();
+            chat.environment.add_global(key, Value::from(token));
         }
         Ok(chat)
     }

@@ -4,35 +4,38 @@
 use crate::matrix::BLOCK;
 use crate::{Cpu, Isa};
 
-/// Rows `[rows, width]`, quantised; used again for the next rows without a new allocation.
+/// Rows that lie in one panel and go through the weights together.
+pub(crate) const PANEL: usize = 4;
+/// Codes of a row that a product reads at once.
+pub(crate) const QUAD: usize = 4;
+
+/// Rows `[rows, width]`, quantised; used again for the next rows without a new allocation. Four rows lie
+/// in a panel, those that fill none each in one of their own.
 #[derive(Debug, Clone, Default)]
 pub struct Activations {
     pub(crate) rows: usize,
     pub(crate) width: usize,
-    /// `[rows, blocks * 32]`, from −127 to 127; zero beyond the width.
-    pub(crate) codes: Vec<i8>,
-    /// `[rows, blocks]`.
-    pub(crate) scales: Vec<f32>,
-    /// Sum of the codes of each block.
-    pub(crate) sums: Vec<i32>,
+    /// Panel by panel, `[blocks][8][rows of the panel][4]`, from −127 to 127; zero beyond the width.
+    codes: Vec<i8>,
+    /// Panel by panel, `[blocks][rows of the panel]`.
+    scales: Vec<f32>,
+    /// Sum of a block's codes times its scale.
+    sums: Vec<f32>,
 }
 
-/// From as many rows on, threads share them out.
-const ROWS_TO_SHARE: usize = 8;
-
-/// One row as the products read it.
+/// `R` rows as the products read them, block by block.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Row<'a> {
-    pub(crate) codes: &'a [i8],
-    pub(crate) scales: &'a [f32],
-    pub(crate) sums: &'a [i32],
+pub(crate) struct Panel<'a, const R: usize> {
+    pub(crate) codes: &'a [[[[i8; QUAD]; R]; BLOCK / QUAD]],
+    pub(crate) scales: &'a [[f32; R]],
+    pub(crate) sums: &'a [[f32; R]],
 }
 
-/// Where a row's quantised form goes.
+/// Where a panel's quantised form goes.
 struct Target<'a> {
     codes: &'a mut [i8],
     scales: &'a mut [f32],
-    sums: &'a mut [i32],
+    sums: &'a mut [f32],
 }
 
 impl Activations {
@@ -53,24 +56,23 @@ impl Activations {
         (self.rows, self.width) = (rows, width);
         self.codes.resize(rows * blocks * BLOCK, 0);
         self.scales.resize(rows * blocks, 0.0);
-        self.sums.resize(rows * blocks, 0);
+        self.sums.resize(rows * blocks, 0.0);
         let isa = cpu.isa;
-        let targets = self
-            .codes
-            .chunks_exact_mut(blocks * BLOCK)
-            .zip(self.scales.chunks_exact_mut(blocks))
-            .zip(self.sums.chunks_exact_mut(blocks))
-            .map(|((codes, scales), sums)| Target { codes, scales, sums });
-        if rows < ROWS_TO_SHARE {
-            for (values, mut target) in values.chunks_exact(stride).zip(targets) {
-                quantize_row(isa, &values[..width], &mut target);
+        let whole = rows / PANEL * PANEL;
+        let (codes, last_codes) = self.codes.split_at_mut(whole * blocks * BLOCK);
+        let (scales, last_scales) = self.scales.split_at_mut(whole * blocks);
+        let (sums, last_sums) = self.sums.split_at_mut(whole * blocks);
+        let mut panels: Vec<Target<'_>> = targets(codes, scales, sums, PANEL * blocks).collect();
+        cpu.pool.run_chunks(&mut panels, 1, &|panel, target| {
+            for row in 0..PANEL {
+                let from = (panel * PANEL + row) * stride;
+                quantize_row(isa, &values[from..from + width], (row, PANEL), &mut target[0]);
             }
-            return;
-        }
-        let mut targets: Vec<Target<'_>> = targets.collect();
-        cpu.pool.run_chunks(&mut targets, 1, &|row, target| {
-            quantize_row(isa, &values[row * stride..row * stride + width], &mut target[0]);
         });
+        let lone = values.chunks_exact(stride).skip(whole);
+        for (row, mut target) in lone.zip(targets(last_codes, last_scales, last_sums, blocks)) {
+            quantize_row(isa, &row[..width], (0, 1), &mut target);
+        }
     }
 
     /// Rows.
@@ -79,33 +81,64 @@ impl Activations {
         self.rows
     }
 
-    pub(crate) fn row(&self, row: usize) -> Row<'_> {
+    /// The panel that begins with row `first`, which must be of `R` rows.
+    pub(crate) fn panel<const R: usize>(&self, first: usize) -> Panel<'_, R> {
         let blocks = self.width.div_ceil(BLOCK);
-        let (from, to) = (row * blocks, (row + 1) * blocks);
-        Row {
-            codes: &self.codes[from * BLOCK..to * BLOCK],
-            scales: &self.scales[from..to],
-            sums: &self.sums[from..to],
+        let (from, to) = (first * blocks, (first + R) * blocks);
+        let quads = self.codes[from * BLOCK..to * BLOCK].as_chunks::<QUAD>().0;
+        Panel {
+            codes: quads.as_chunks::<R>().0.as_chunks::<{ BLOCK / QUAD }>().0,
+            scales: self.scales[from..to].as_chunks::<R>().0,
+            sums: self.sums[from..to].as_chunks::<R>().0,
+        }
+    }
+
+    /// Scale times code of a value.
+    #[cfg(test)]
+    pub(crate) fn value(&self, row: usize, at: usize) -> f64 {
+        fn of<const R: usize>(panel: Panel<'_, R>, row: usize, at: usize) -> f64 {
+            let code = panel.codes[at / BLOCK][at % BLOCK / QUAD][row][at % QUAD];
+            f64::from(panel.scales[at / BLOCK][row]) * f64::from(code)
+        }
+        if row < self.rows / PANEL * PANEL {
+            of(self.panel::<PANEL>(row / PANEL * PANEL), row % PANEL, at)
+        } else {
+            of(self.panel::<1>(row), 0, at)
         }
     }
 }
 
-fn quantize_row(isa: Isa, values: &[f32], target: &mut Target<'_>) {
+/// Panels of `rows` rows' blocks.
+fn targets<'a>(
+    codes: &'a mut [i8],
+    scales: &'a mut [f32],
+    sums: &'a mut [f32],
+    blocks: usize,
+) -> impl Iterator<Item = Target<'a>> {
+    codes
+        .chunks_exact_mut(blocks * BLOCK)
+        .zip(scales.chunks_exact_mut(blocks))
+        .zip(sums.chunks_exact_mut(blocks))
+        .map(|((codes, scales), sums)| Target { codes, scales, sums })
+}
+
+/// Quantises a row that is the `place.0`th of the `place.1` rows of its panel.
+fn quantize_row(isa: Isa, values: &[f32], place: (usize, usize), target: &mut Target<'_>) {
     match isa {
-        Isa::Scalar => quantize_plain(values, target),
+        Isa::Scalar => quantize_plain(values, place, target),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the instructions were detected ([`Isa::detect`]).
         #[expect(unsafe_code, reason = "instructions chosen at run time")]
-        Isa::Avx2 => unsafe { quantize_avx2(values, target) },
+        Isa::Avx2 => unsafe { quantize_avx2(values, place, target) },
         #[cfg(not(target_arch = "x86_64"))]
-        Isa::Avx2 => quantize_plain(values, target),
+        Isa::Avx2 => quantize_plain(values, place, target),
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn quantize_avx2(values: &[f32], target: &mut Target<'_>) {
-    quantize_plain(values, target);
+fn quantize_avx2(values: &[f32], place: (usize, usize), target: &mut Target<'_>) {
+    quantize_plain(values, place, target);
 }
 
 /// Added and taken away again, it rounds to the nearest integer (ties to even) that then stands in the
@@ -113,18 +146,18 @@ fn quantize_avx2(values: &[f32], target: &mut Target<'_>) {
 const ROUNDER: f32 = 12_582_912.0;
 
 #[inline(always)]
-fn quantize_plain(values: &[f32], target: &mut Target<'_>) {
+fn quantize_plain(values: &[f32], (row, rows): (usize, usize), target: &mut Target<'_>) {
     let (whole, rest) = values.as_chunks::<BLOCK>();
     let mut last = [0f32; BLOCK];
     last[..rest.len()].copy_from_slice(rest);
     let blocks = whole.iter().chain((!rest.is_empty()).then_some(&last));
-    let (codes, _) = target.codes.as_chunks_mut::<BLOCK>();
-    for (((values, codes), scale), sum) in
-        blocks.zip(codes).zip(target.scales.iter_mut()).zip(target.sums.iter_mut())
-    {
+    let quads = target.codes.as_chunks_mut::<QUAD>().0.chunks_exact_mut(rows * BLOCK / QUAD);
+    let scales = target.scales.chunks_exact_mut(rows).zip(target.sums.chunks_exact_mut(rows));
+    for ((values, quads), (scale, sum)) in blocks.zip(quads).zip(scales) {
         let largest = values.iter().fold(0f32, |most, v| most.max(v.abs()));
-        *scale = largest / 127.0;
+        scale[row] = largest / 127.0;
         let over = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+        let mut codes = [0i8; BLOCK];
         let mut total = 0i32;
         for (code, value) in codes.iter_mut().zip(values) {
             let bits = (value * over + ROUNDER).to_bits().cast_signed();
@@ -134,7 +167,12 @@ fn quantize_plain(values: &[f32], target: &mut Target<'_>) {
             *code = small;
             total += i32::from(small);
         }
-        *sum = total;
+        for (quad, codes) in quads.iter_mut().skip(row).step_by(rows).zip(codes.as_chunks().0) {
+            *quad = *codes;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "below 2^24")]
+        let total = total as f32;
+        sum[row] = scale[row] * total;
     }
 }
 
@@ -144,22 +182,33 @@ mod tests {
 
     #[test]
     fn rows_come_back_within_half_a_step_on_every_instruction_set() {
-        let values: Vec<f32> = (0..2 * 70u16).map(|i| (f32::from(i) * 0.37).sin() * 3.0).collect();
+        let count = 7;
+        let values: Vec<f32> =
+            (0..count * 70u16).map(|i| (f32::from(i) * 0.37).sin() * 3.0).collect();
         for isa in Isa::available() {
             let mut rows = Activations::new();
-            rows.quantize(&mut Cpu::with_isa(1, isa), &values, 70, 70);
+            rows.quantize(&mut Cpu::with_isa(2, isa), &values, 66, 70);
             for (row, values) in values.chunks(70).enumerate() {
-                let row = rows.row(row);
-                assert_eq!(row.codes.len(), 96);
-                for (i, value) in values.iter().enumerate() {
-                    let scale = row.scales[i / 32];
-                    let got = scale * f32::from(row.codes[i]);
-                    assert!((got - value).abs() <= scale * 0.501, "{isa:?} {i}: {got}, {value}");
+                for (block, values) in values[..66].chunks(32).enumerate() {
+                    let largest = values.iter().fold(0f32, |most, v| most.max(v.abs()));
+                    let step = f64::from(largest) / 127.0;
+                    for (i, value) in values.iter().enumerate() {
+                        let got = rows.value(row, block * 32 + i);
+                        assert!(
+                            (got - f64::from(*value)).abs() <= step * 0.501,
+                            "{isa:?} {row} {i}"
+                        );
+                    }
                 }
-                for (codes, sum) in row.codes.chunks(32).zip(row.sums) {
-                    assert_eq!(codes.iter().map(|c| i32::from(*c)).sum::<i32>(), *sum);
+                assert!((66..96).all(|at| rows.value(row, at) == 0.0), "beyond the width");
+            }
+            for panel in [rows.panel::<4>(0)] {
+                for (block, (codes, sums)) in panel.codes.iter().zip(panel.sums).enumerate() {
+                    for (r, sum) in sums.iter().enumerate() {
+                        let total: i32 = codes.iter().flat_map(|q| q[r]).map(i32::from).sum();
+                        assert_eq!(*sum, panel.scales[block][r] * total as f32);
+                    }
                 }
-                assert!(row.codes[70..].iter().all(|code| *code == 0));
             }
         }
     }
@@ -168,6 +217,6 @@ mod tests {
     fn a_row_of_zeros_has_scale_zero() {
         let mut rows = Activations::new();
         rows.quantize(&mut Cpu::new(1), &[0.0; 32], 32, 32);
-        assert_eq!((rows.row(0).scales[0], rows.row(0).sums[0]), (0.0, 0));
+        assert_eq!((rows.panel::<1>(0).scales[0], rows.panel::<1>(0).sums[0]), ([0.0], [0.0]));
     }
 }

@@ -11,7 +11,7 @@ use crate::{Cpu, Isa, KvStore};
 /// Positions of a tile.
 const TILE: usize = 64;
 /// Query rows that share a tile's widened keys and values.
-const ROWS: usize = 16;
+const ROWS: usize = 64;
 /// From as many query rows on, turning the keys pays.
 const ROWS_TO_TURN: usize = 4;
 /// Widest head.
@@ -100,9 +100,66 @@ pub fn attend(
     });
 }
 
+/// Columns of a small product: two registers of AVX2.
+const COLUMNS: usize = 16;
+
+/// Four rows times sixteen columns: `a[row][k] * b[k][column]`, `b` in rows of `stride` values.
+#[inline(always)]
+fn small_product(a: [&[f32]; 4], b: &[f32], stride: usize) -> [[f32; COLUMNS]; 4] {
+    let mut sums = [[0f32; COLUMNS]; 4];
+    let [a0, a1, a2, a3] = a;
+    for ((((b, a0), a1), a2), a3) in b.chunks(stride).zip(a0).zip(a1).zip(a2).zip(a3) {
+        let Some(b) = b.first_chunk::<COLUMNS>() else { break };
+        for (sums, a) in sums.iter_mut().zip([a0, a1, a2, a3]) {
+            for (sum, b) in sums.iter_mut().zip(b) {
+                *sum += a * b;
+            }
+        }
+    }
+    sums
+}
+
 impl Block<'_> {
     fn query(&self, row: usize) -> &[f32] {
         &self.queries[row * self.stride..row * self.stride + self.dim]
+    }
+
+    /// All scores against the keys of a tile, which lie across.
+    #[inline(always)]
+    fn score(&self, across: &[f32], scores: &mut [[f32; TILE]; ROWS]) {
+        let last = self.rows - 1;
+        for (n, four) in scores.chunks_exact_mut(4).enumerate().take(self.rows.div_ceil(4)) {
+            let queries = [0, 1, 2, 3].map(|row| self.query((n * 4 + row).min(last)));
+            for at in (0..TILE).step_by(COLUMNS) {
+                let sums = small_product(queries, &across[at..], TILE);
+                for (scores, sums) in four.iter_mut().zip(&sums) {
+                    scores[at..at + COLUMNS].copy_from_slice(sums);
+                }
+            }
+        }
+    }
+
+    /// Adds the values of a tile by their weights.
+    #[inline(always)]
+    fn mix(&self, weights: &[[f32; TILE]; ROWS], values: &[f32], out: &mut [f32]) {
+        let dim = self.dim;
+        if self.rows < ROWS_TO_TURN || !dim.is_multiple_of(COLUMNS) {
+            for (weights, out) in weights.iter().zip(out.chunks_exact_mut(dim)) {
+                for (weight, value) in weights.iter().zip(values.chunks_exact(dim)) {
+                    out.iter_mut().zip(value).for_each(|(out, value)| *out += weight * value);
+                }
+            }
+            return;
+        }
+        for (weights, out) in weights.chunks_exact(4).zip(out.chunks_mut(4 * dim)) {
+            let rows = [0, 1, 2, 3].map(|row| &weights[row][..]);
+            for at in (0..dim).step_by(COLUMNS) {
+                let sums = small_product(rows, &values[at..], dim);
+                for (out, sums) in out.chunks_exact_mut(dim).zip(&sums) {
+                    out[at..].iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
+                }
+            }
+        }
     }
 }
 
@@ -131,44 +188,31 @@ fn block_attention(block: &Block<'_>, out: &mut [f32]) {
     let mut running = [Running { highest: f32::NEG_INFINITY, total: 0.0 }; ROWS];
     let mut wide = [0f32; TILE * MOST_DIM];
     let mut across = [0f32; TILE * MOST_DIM];
+    let mut scores = [[0f32; TILE]; ROWS];
     let positions = block.before + block.rows;
     for start in (0..positions).step_by(TILE) {
         let count = TILE.min(positions - start);
-        let keys = &block.keys[start * dim..(start + count) * dim];
-        widen(keys, &mut wide[..count * dim]);
-        let mut scores = [[0f32; TILE]; ROWS];
+        let wide = &mut wide[..count * dim];
+        widen(&block.keys[start * dim..(start + count) * dim], wide);
         if block.rows < ROWS_TO_TURN {
             for (row, scores) in scores.iter_mut().enumerate().take(block.rows) {
                 let query = block.query(row);
-                for (score, key) in scores.iter_mut().zip(wide[..count * dim].chunks_exact(dim)) {
+                for (score, key) in scores.iter_mut().zip(wide.chunks_exact(dim)) {
                     *score = sum_pairs(query, key, |a, b| a * b);
                 }
             }
         } else {
-            turn(&wide[..count * dim], dim, &mut across);
-            for (row, scores) in scores.iter_mut().enumerate().take(block.rows) {
-                for (q, keys) in block.query(row).iter().zip(across.as_chunks::<TILE>().0) {
-                    for (score, key) in scores.iter_mut().zip(keys) {
-                        *score += q * key;
-                    }
-                }
-            }
+            turn(wide, dim, &mut across);
+            block.score(&across, &mut scores);
         }
-        widen(&block.values[start * dim..(start + count) * dim], &mut wide[..count * dim]);
-        for row in 0..block.rows {
+        widen(&block.values[start * dim..(start + count) * dim], wide);
+        for (row, scores) in scores.iter_mut().enumerate().take(block.rows) {
             let visible = (block.before + row + 1).saturating_sub(start).min(count);
-            if visible == 0 {
-                continue;
-            }
-            let scores = &mut scores[row];
             let out = &mut out[row * dim..(row + 1) * dim];
             weigh(&mut scores[..visible], scale, &mut running[row], out);
-            for (weight, value) in scores[..visible].iter().zip(wide.chunks_exact(dim)) {
-                for (out, value) in out.iter_mut().zip(value) {
-                    *out += weight * value;
-                }
-            }
+            scores[visible..].fill(0.0);
         }
+        block.mix(&scores, wide, out);
     }
     for (out, running) in out.chunks_exact_mut(dim).zip(&running) {
         let over = 1.0 / running.total;

@@ -77,7 +77,8 @@ pub struct Matrix {
 
 impl Matrix {
     /// Packs a map of `[outputs, inputs]`, whose inputs come in groups of `group` (the last one may be
-    /// shorter). `code(output, input)`, `zero(output, group)` and `scale(output, group)` give the parts.
+    /// shorter). `row(output, codes)` writes the codes of an output's inputs, `zero(output, group)` and
+    /// `scale(output, group)` give the rest. Rows are asked for on all cores at once.
     ///
     /// # Errors
     /// When a size is zero, or a group is no whole number of blocks of 32 and not all inputs.
@@ -85,7 +86,7 @@ impl Matrix {
         codes: Codes,
         [outputs, inputs]: [usize; 2],
         group: usize,
-        code: impl Fn(usize, usize) -> u8,
+        row: impl Fn(usize, &mut [u8]) + Sync,
         zero: impl Fn(usize, usize) -> u8,
         scale: impl Fn(usize, usize) -> f16,
     ) -> Result<Self, MatrixError> {
@@ -113,43 +114,28 @@ impl Matrix {
             Some(&first) if zeros.iter().all(|z| *z == first) => Zeros::Same(first),
             _ => Zeros::Each(zeros),
         };
-        let mut packed = Self {
-            codes,
-            bytes: vec![0; tiles * blocks * codes.block_bytes()],
-            scales,
-            zeros,
-            inputs,
-            outputs,
-            group_blocks,
-        };
-        packed.fill(code);
-        Ok(packed)
-    }
-
-    fn fill(&mut self, code: impl Fn(usize, usize) -> u8) {
-        let (inputs, outputs, blocks) = (self.inputs, self.outputs, self.blocks());
-        let codes = self.codes;
-        let of = |output: usize, input: usize| match codes {
-            Codes::Four if output < outputs && input < inputs => code(output, input) & 15,
-            Codes::Eight if output < outputs && input < inputs => code(output, input) ^ 0x80,
-            // Beyond the last input the activations are zero.
-            _ => 0,
-        };
-        let size = codes.block_bytes();
-        for (at, chunk) in self.bytes.chunks_exact_mut(size).enumerate() {
-            let (tile, block) = (at / blocks, at % blocks);
-            for (place, byte) in chunk.iter_mut().enumerate() {
-                let (part, output) = (place / 64, tile * TILE + place % 64 / 4);
-                let lane = place % 4;
-                *byte = match codes {
-                    Codes::Four => {
-                        let input = block * BLOCK + part * 8 + lane;
-                        of(output, input) | of(output, input + 4) << 4
+        let size = blocks * codes.block_bytes();
+        let mut bytes = vec![0; tiles * size];
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = tiles.div_ceil(threads);
+        std::thread::scope(|scope| {
+            for (n, part) in bytes.chunks_mut(share * size).enumerate() {
+                let row = &row;
+                scope.spawn(move || {
+                    let mut rows = vec![0u8; TILE * blocks * BLOCK];
+                    for (tile, bytes) in part.chunks_exact_mut(size).enumerate() {
+                        let first = (n * share + tile) * TILE;
+                        for (lane, codes) in rows.chunks_exact_mut(blocks * BLOCK).enumerate() {
+                            if first + lane < outputs {
+                                row(first + lane, &mut codes[..inputs]);
+                            }
+                        }
+                        interleave(codes, &rows, bytes);
                     }
-                    Codes::Eight => of(output, block * BLOCK + part * 4 + lane),
-                };
+                });
             }
-        }
+        });
+        Ok(Self { codes, bytes, scales, zeros, inputs, outputs, group_blocks })
     }
 
     /// Quantises weights `[outputs, inputs]` to eight bits, each block of 32 inputs by its largest.
@@ -186,9 +172,10 @@ impl Matrix {
                 }
             }
         }
-        let code = |o: usize, i: usize| codes[o * inputs + i];
+        let row =
+            |o: usize, row: &mut [u8]| row.copy_from_slice(&codes[o * inputs..(o + 1) * inputs]);
         let scale = |o: usize, g: usize| scales[o * blocks + g];
-        Self::pack(Codes::Eight, [outputs, inputs], BLOCK, code, |_, _| 128, scale)
+        Self::pack(Codes::Eight, [outputs, inputs], BLOCK, row, |_, _| 128, scale)
     }
 
     /// Inputs.
@@ -256,9 +243,38 @@ impl Matrix {
     }
 }
 
+/// Brings the codes of a tile's sixteen rows into the order of the products. Beyond the last input, where
+/// activations are zero, they may be anything.
+fn interleave(codes: Codes, rows: &[u8], bytes: &mut [u8]) {
+    let width = rows.len() / TILE;
+    for (lane, row) in rows.chunks_exact(width).enumerate() {
+        let at = lane * 4;
+        match codes {
+            Codes::Four => {
+                let parts = bytes.as_chunks_mut::<64>().0.iter_mut().zip(row.as_chunks::<8>().0);
+                for (to, [a, b, c, d, e, f, g, h]) in parts {
+                    let packed = [a | (e << 4), b | (f << 4), c | (g << 4), d | (h << 4)];
+                    to[at..at + 4].copy_from_slice(&packed);
+                }
+            }
+            Codes::Eight => {
+                let parts = bytes.as_chunks_mut::<64>().0.iter_mut().zip(row.as_chunks::<4>().0);
+                for (to, four) in parts {
+                    to[at..at + 4].copy_from_slice(&four.map(|code| code ^ 0x80));
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Writes rows code by code.
+    fn by_code(code: impl Fn(usize, usize) -> u8 + Sync) -> impl Fn(usize, &mut [u8]) + Sync {
+        move |o, row| row.iter_mut().enumerate().for_each(|(i, c)| *c = code(o, i))
+    }
 
     #[test]
     fn every_weight_is_found_where_it_was_packed() {
@@ -267,7 +283,8 @@ mod tests {
             let code = |o: usize, i: usize| ((o * 37 + i * 11) % most).to_le_bytes()[0];
             let scale = |o: usize, g: usize| f16::from_f32(0.5 + o as f32 + g as f32 * 0.25);
             let packed =
-                Matrix::pack(codes, [19, 70], 64, code, |o, g| (o % 3 + g) as u8, scale).unwrap();
+                Matrix::pack(codes, [19, 70], 64, by_code(code), |o, g| (o % 3 + g) as u8, scale)
+                    .unwrap();
             let mut row = vec![0.0; 70];
             for o in 0..19 {
                 packed.row(o, &mut row);
@@ -300,7 +317,7 @@ mod tests {
     #[test]
     fn sizes_that_do_not_fit_are_refused() {
         let pack = |sizes, group| {
-            Matrix::pack(Codes::Four, sizes, group, |_, _| 0, |_, _| 8, |_, _| f16::ONE)
+            Matrix::pack(Codes::Four, sizes, group, |_, _| (), |_, _| 8, |_, _| f16::ONE)
         };
         assert!(matches!(pack([0, 32], 32), Err(MatrixError::Empty { .. })));
         assert!(matches!(pack([1, 64], 48), Err(MatrixError::Group { group: 48, .. })));

@@ -12,7 +12,7 @@ use crate::chat_template::{ChatMessage, ChatTemplate};
 use crate::models::decoder::{Architecture, Decoder, DecoderConfig, IntegerDecoder};
 use crate::sampling::{Sampler, SamplingOptions};
 use crate::tokenizer::{TextStream, TextTokenizer};
-use crate::weights::read_small;
+use crate::weights::{GgufFile, read_small};
 
 /// Tokens read in one pass.
 const PREFILL_ROWS: usize = 512;
@@ -161,7 +161,7 @@ pub struct CausalLm {
 
 impl CausalLm {
     /// Loads a release directory: config.json, tokenizer.json, tokenizer_config.json and weights, or
-    /// a single GGUF beside the tokenizer's files. Contexts are limited to `max_context` tokens.
+    /// a single GGUF, alone or beside the tokenizer's files. Contexts are limited to `max_context` tokens.
     ///
     /// # Errors
     /// When a file is missing or damaged, or the architecture is not one that is built.
@@ -181,9 +181,22 @@ impl CausalLm {
             });
         }
         let model = Model::load(gguf.as_deref().unwrap_or(directory), device, arithmetic)?;
-        let tokenizer = Arc::new(TextTokenizer::open(directory)?);
-        let template = ChatTemplate::open(directory)?;
-        let ends = end_tokens(directory, &tokenizer)?;
+        // A GGUF may lie alone: it has the tokenizer and the template within.
+        let inside = match &gguf {
+            Some(path) if !directory.join("tokenizer.json").is_file() => {
+                Some(GgufFile::open(path)?)
+            }
+            _ => None,
+        };
+        let (tokenizer, template) = match &inside {
+            Some(file) => (TextTokenizer::of_gguf(file)?, ChatTemplate::of_gguf(file)?),
+            None => (TextTokenizer::open(directory)?, ChatTemplate::open(directory)?),
+        };
+        let tokenizer = Arc::new(tokenizer);
+        let mut ends = end_tokens(directory, &tokenizer)?;
+        if let Some(end) = inside.and_then(|f| f.number("tokenizer.ggml.eos_token_id").ok()) {
+            ends.extend(u32::try_from(end).ok().filter(|end| !ends.contains(end)));
+        }
         let max_context = max_context.min(model.config().max_position_embeddings);
         let (logits, cached) = (Vec::new(), Vec::new());
         Ok(Self { model, logits, tokenizer, template, ends, cached, max_context })
@@ -346,7 +359,7 @@ pub(super) fn gguf_in(directory: &Path) -> Option<std::path::PathBuf> {
 pub(super) fn architecture(directory: &Path) -> Result<String, EngineError> {
     let file = directory.join("config.json");
     if !file.is_file() && gguf_in(directory).is_some() {
-        let gguf = crate::weights::GgufFile::open(&gguf_in(directory).unwrap_or_default())?;
+        let gguf = GgufFile::open(&gguf_in(directory).unwrap_or_default())?;
         return gguf.text("general.architecture").map(str::to_owned);
     }
     let malformed = |problem: String| EngineError::Malformed { file: file.clone(), problem };

@@ -55,10 +55,19 @@ impl Stored {
         })
     }
 
-    fn code(&self, input: usize, output: usize) -> u8 {
-        let per_word = 32 / self.bits;
-        let word = self.weights[input / per_word * self.output + output];
-        field(word, input % per_word, self.bits)
+    /// Codes by output, `[out, in]`: words are read once, in their order.
+    fn codes(&self) -> Vec<u8> {
+        let (per_word, input) = (32 / self.bits, self.groups.len());
+        let mut codes = vec![0; self.output * input];
+        for (first, words) in self.weights.chunks_exact(self.output).enumerate() {
+            for (output, word) in words.iter().enumerate() {
+                let at = output * input + first * per_word;
+                for (place, code) in codes[at..at + per_word].iter_mut().enumerate() {
+                    *code = field(*word, place, self.bits);
+                }
+            }
+        }
+        codes
     }
 
     /// Repacks by output.
@@ -68,8 +77,10 @@ impl Stored {
             let word = self.zeros[(group * self.output + output) / per_word];
             i32::from(field(word, output % per_word, self.bits)) + i32::from(zero_less_one)
         };
+        let (codes, input) = (self.codes(), self.groups.len());
+        let code = |i: usize, o: usize| codes[o * input + i];
         let scale = |group: usize, output: usize| self.scales[group * self.output + output];
-        Packed::new(&self.groups, self.output, self.bits, |i, o| self.code(i, o), zero, scale)
+        Packed::new(&self.groups, self.output, self.bits, code, zero, scale)
     }
 }
 

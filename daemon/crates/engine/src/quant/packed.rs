@@ -98,20 +98,24 @@ impl Packed {
             let block = if even { g * size } else { g };
             self.groups[o * count + self.group_of[block]]
         };
-        let (row, stride) = (self.group_of.len() * self.stride(), self.stride());
-        let code = |o: usize, place: usize| {
-            let bytes = &self.codes[o * row + place / BLOCK * stride..][..stride];
-            let within = place % BLOCK;
-            match (self.bits, within / (BLOCK / 2)) {
-                (8, _) => bytes[within],
-                (_, 0) => bytes[within] & 15,
-                _ => bytes[within - BLOCK / 2] >> 4,
+        let bytes = self.group_of.len() * self.stride();
+        let row = |o: usize, codes: &mut [u8]| {
+            let blocks = self.codes[o * bytes..(o + 1) * bytes].chunks_exact(self.stride());
+            for (codes, block) in codes.chunks_exact_mut(BLOCK).zip(blocks) {
+                if self.bits == 8 {
+                    codes.copy_from_slice(block);
+                    continue;
+                }
+                let (low, high) = codes.split_at_mut(BLOCK / 2);
+                for ((low, high), byte) in low.iter_mut().zip(high).zip(block) {
+                    (*low, *high) = (byte & 15, byte >> 4);
+                }
             }
         };
         let codes = if self.bits == 8 { Codes::Eight } else { Codes::Four };
         let sizes = [self.output, self.order.len()];
         let scale = |o: usize, g: usize| f16::from_f32(of(o, g).0);
-        let matrix = Matrix::pack(codes, sizes, group, code, |o, g| small(of(o, g).1), scale)?;
+        let matrix = Matrix::pack(codes, sizes, group, row, |o, g| small(of(o, g).1), scale)?;
         let in_order = self.order.iter().enumerate().all(|(place, i)| *i == Some(place));
         // A place that fills up a block takes any input: its code says nothing, its scale is that of the
         // group, so that the input there must be zero: `usize::MAX`.

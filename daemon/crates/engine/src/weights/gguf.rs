@@ -153,7 +153,8 @@ impl GgufFile {
         self.content.metadata.get(key)
     }
 
-    fn wrong(&self, key: &str, problem: &str) -> EngineError {
+    /// The error about a key of the metadata.
+    pub(crate) fn wrong(&self, key: &str, problem: &str) -> EngineError {
         EngineError::Config {
             file: self.path.clone(),
             key: key.to_owned(),
@@ -188,6 +189,22 @@ impl GgufFile {
     pub fn text(&self, key: &str) -> Result<&str, EngineError> {
         let value = self.value(key).ok_or_else(|| self.wrong(key, "is missing"))?;
         value.to_string().map(String::as_str).map_err(|_| self.wrong(key, "is no text"))
+    }
+
+    /// A list of the metadata.
+    ///
+    /// # Errors
+    /// When it is missing or no list.
+    pub fn list(&self, key: &str) -> Result<&[Value], EngineError> {
+        let value = self.value(key).ok_or_else(|| self.wrong(key, "is missing"))?;
+        value.to_vec().map(Vec::as_slice).map_err(|_| self.wrong(key, "is no list"))
+    }
+
+    /// The token of an id, as the file's vocabulary writes it.
+    #[must_use]
+    pub fn token(&self, id: usize) -> Option<&str> {
+        let tokens = self.list("tokenizer.ggml.tokens").ok()?;
+        tokens.get(id)?.to_string().ok().map(String::as_str)
     }
 
     /// Whether a tensor is there.

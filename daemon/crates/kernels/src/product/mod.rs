@@ -6,15 +6,13 @@ mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use crate::activations::Row;
+use crate::activations::{PANEL, Panel};
 use crate::matrix::TILE;
 use crate::{Activations, Cpu, Isa, Matrix};
 
-/// Rows that go through a tile together.
-const ROWS: usize = 4;
-/// Bytes of activations that stay near while all tiles of a part pass over them: half of the second
-/// cache of today's cores.
-const NEAR: usize = 256 << 10;
+/// Bytes of activations that stay in the first cache while the tiles of a share pass over them; fewer
+/// rows also write to fewer pages at a time.
+const NEAR: usize = 24 << 10;
 /// Parts of a product per thread: more even out unequal threads, fewer hand over less.
 const PARTS: usize = 6;
 
@@ -65,7 +63,7 @@ pub fn multiply(
     let tiles = starts[parts.len()];
     let shares = tiles.min(cpu.threads() * PARTS);
     let (isa, target) = (cpu.isa, Target { to: out.as_mut_ptr(), stride });
-    let (rows_near, target) = ((NEAR / x.width).next_multiple_of(ROWS), &target);
+    let (rows_near, target) = ((NEAR / x.width).next_multiple_of(PANEL).max(2 * PANEL), &target);
     let starts = &starts;
     cpu.pool.run(shares, &move |share| {
         let (from, to) = (tiles * share / shares, tiles * (share + 1) / shares);
@@ -105,33 +103,33 @@ fn tile_rows(
         }
     };
     let mut row = rows.start;
-    while row + ROWS <= rows.end {
-        let four = [x.row(row), x.row(row + 1), x.row(row + 2), x.row(row + 3)];
-        for (at, outputs) in tile_product(isa, part.matrix, tile, &four).iter().enumerate() {
+    while row + PANEL <= rows.end {
+        let panel = x.panel::<PANEL>(row);
+        for (at, outputs) in tile_product(isa, part.matrix, tile, panel).iter().enumerate() {
             put(row + at, outputs);
         }
-        row += ROWS;
+        row += PANEL;
     }
     for row in row..rows.end {
-        put(row, &tile_product(isa, part.matrix, tile, &[x.row(row)])[0]);
+        put(row, &tile_product(isa, part.matrix, tile, x.panel::<1>(row))[0]);
     }
 }
 
-/// The outputs of a tile for some rows, by the instructions chosen.
+/// The outputs of a tile for the rows of a panel, by the instructions chosen.
 fn tile_product<const R: usize>(
     isa: Isa,
     matrix: &Matrix,
     tile: usize,
-    rows: &[Row<'_>; R],
+    panel: Panel<'_, R>,
 ) -> [Outputs; R] {
     match isa {
-        Isa::Scalar => scalar::tile(matrix, tile, rows),
+        Isa::Scalar => scalar::tile(matrix, tile, panel),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the instructions were detected ([`Isa::detect`]).
         #[expect(unsafe_code, reason = "instructions chosen at run time")]
-        Isa::Avx2 => unsafe { x86::tile(matrix, tile, rows) },
+        Isa::Avx2 => unsafe { x86::tile(matrix, tile, panel) },
         #[cfg(not(target_arch = "x86_64"))]
-        Isa::Avx2 => scalar::tile(matrix, tile, rows),
+        Isa::Avx2 => scalar::tile(matrix, tile, panel),
     }
 }
 
@@ -152,16 +150,17 @@ mod tests {
         let (most, middle) = if codes == Codes::Four { (15, 8) } else { (255, 128) };
         let zero = |o: usize, g: usize| if same { middle } else { noise(o + 3, g + 5) & most };
         let scale = |o: usize, g: usize| f16::from_f32(0.002 + f32::from(noise(g, o)) * 1e-5);
-        Matrix::pack(codes, sizes, group, |o, i| noise(o, i) & most, zero, scale).unwrap()
+        let row = |o: usize, row: &mut [u8]| {
+            row.iter_mut().enumerate().for_each(|(i, code)| *code = noise(o, i) & most);
+        };
+        Matrix::pack(codes, sizes, group, row, zero, scale).unwrap()
     }
 
     /// The product in f64, from the weights and the rows as they were quantised.
     fn plain(matrix: &Matrix, x: &Activations, row: usize, output: usize) -> f64 {
         let mut weights = vec![0.0; matrix.inputs()];
         matrix.row(output, &mut weights);
-        let row = x.row(row);
-        let value = |i: usize| f64::from(row.scales[i / 32]) * f64::from(row.codes[i]);
-        weights.iter().enumerate().map(|(i, w)| f64::from(*w) * value(i)).sum()
+        weights.iter().enumerate().map(|(i, w)| f64::from(*w) * x.value(row, i)).sum()
     }
 
     proptest! {
@@ -207,10 +206,17 @@ mod tests {
     #[test]
     fn the_largest_codes_do_not_overflow() {
         for codes in [Codes::Four, Codes::Eight] {
+            let most = if codes == Codes::Four { 15 } else { 255 };
             for code in [0, 255] {
-                let matrix =
-                    Matrix::pack(codes, [16, 256], 256, |_, _| code, |_, _| 0, |_, _| f16::ONE)
-                        .unwrap();
+                let matrix = Matrix::pack(
+                    codes,
+                    [16, 256],
+                    256,
+                    |_, row| row.fill(code & most),
+                    |_, _| 0,
+                    |_, _| f16::ONE,
+                )
+                .unwrap();
                 for isa in Isa::available() {
                     let mut cpu = Cpu::with_isa(1, isa);
                     for sign in [1.0, -1.0] {

@@ -5,12 +5,13 @@ use std::arch::x86_64::{
     __m256, __m256i, _mm_loadl_epi64, _mm_loadu_si128, _mm256_abs_epi8, _mm256_add_epi16,
     _mm256_add_epi32, _mm256_and_si256, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtph_ps,
     _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
-    _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
-    _mm256_setzero_si256, _mm256_sign_epi8, _mm256_srli_epi16, _mm256_storeu_ps, _mm256_sub_epi32,
+    _mm256_mul_ps, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_sign_epi8, _mm256_srli_epi16, _mm256_storeu_ps,
+    _mm256_sub_epi32,
 };
 
 use super::Outputs;
-use crate::activations::Row;
+use crate::activations::{Panel, QUAD};
 use crate::matrix::{BLOCK, Codes, Matrix, TILE, Zeros};
 
 /// Outputs of a register.
@@ -18,113 +19,103 @@ const LANES: usize = 8;
 /// Sums by row and register of the tile.
 type Sums<T, const R: usize, const H: usize> = [[T; H]; R];
 
-/// One tile for some rows. Equals [`super::scalar::tile`] but for the order of f32 sums. One row takes the
-/// tile's two registers together, which reads it once; several rows take them one after the other, which
-/// keeps all their sums in registers.
+/// Codes of a panel's block.
+type Quads<const R: usize> = [[[i8; QUAD]; R]; BLOCK / QUAD];
+
+/// One tile for the rows of a panel. Equals [`super::scalar::tile`] but for the order of f32 sums. One row
+/// takes the tile's two registers together, which reads it once; several rows take them one after the
+/// other, which keeps their sums in registers.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn tile<const R: usize>(
     matrix: &Matrix,
     tile: usize,
-    rows: &[Row<'_>; R],
+    panel: Panel<'_, R>,
 ) -> [Outputs; R] {
     let mut outputs = [[0f32; TILE]; R];
     if R == 1 {
-        registers::<R, 2>(matrix, tile, rows, 0, &mut outputs);
+        registers::<R, 2>(matrix, tile, panel, 0, &mut outputs);
     } else {
-        registers::<R, 1>(matrix, tile, rows, 0, &mut outputs);
-        registers::<R, 1>(matrix, tile, rows, 1, &mut outputs);
+        registers::<R, 1>(matrix, tile, panel, 0, &mut outputs);
+        registers::<R, 1>(matrix, tile, panel, 1, &mut outputs);
     }
     outputs
 }
 
 /// `H` registers of a tile from `first` on.
 #[target_feature(enable = "avx2,fma,f16c")]
-#[inline]
 fn registers<const R: usize, const H: usize>(
     matrix: &Matrix,
     tile: usize,
-    rows: &[Row<'_>; R],
+    panel: Panel<'_, R>,
     first: usize,
     outputs: &mut [Outputs; R],
 ) {
-    match (matrix.codes, &matrix.zeros) {
-        (Codes::Four, Zeros::Same(zero)) => {
-            let zeros = (i32::from(*zero), None);
-            sum_groups(matrix, tile, rows, zeros, first, outputs, |b, c| four::<R, H>(b, c, first));
+    match matrix.codes {
+        Codes::Four => {
+            let dot = |b: &[u8; 256], c: &Quads<R>| four::<R, H>(b, c, first);
+            sum_groups(matrix, tile, panel, first, outputs, dot);
         }
-        (Codes::Four, Zeros::Each(each)) => {
-            let zeros = (0, Some(each.as_slice()));
-            sum_groups(matrix, tile, rows, zeros, first, outputs, |b, c| four::<R, H>(b, c, first));
-        }
-        (Codes::Eight, Zeros::Same(zero)) => {
-            let zeros = (i32::from(*zero) - 128, None);
-            sum_groups(matrix, tile, rows, zeros, first, outputs, |b, c| {
-                eight::<R, H>(b, c, first)
-            });
-        }
-        (Codes::Eight, Zeros::Each(each)) => {
-            let zeros = (128, Some(each.as_slice()));
-            sum_groups(matrix, tile, rows, zeros, first, outputs, |b, c| {
-                eight::<R, H>(b, c, first)
-            });
+        Codes::Eight => {
+            let dot = |b: &[u8; 512], c: &Quads<R>| eight::<R, H>(b, c, first);
+            sum_groups(matrix, tile, panel, first, outputs, dot);
         }
     }
 }
 
-/// Sums over groups and blocks; `dot` multiplies one block. `zeros` is the zero point less what the stored
-/// codes lack, or with zero points of each group what these codes lack.
-#[expect(clippy::too_many_arguments, reason = "one loop for four kinds of maps")]
+/// Sums over groups and blocks; `dot` multiplies one block of `SIZE` bytes.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn sum_groups<const R: usize, const H: usize>(
+fn sum_groups<const R: usize, const H: usize, const SIZE: usize>(
     matrix: &Matrix,
     tile: usize,
-    rows: &[Row<'_>; R],
-    (shift, each): (i32, Option<&[u8]>),
+    panel: Panel<'_, R>,
     first: usize,
     outputs: &mut [Outputs; R],
-    dot: impl Fn(&[u8], &[&[i8; BLOCK]; R]) -> Sums<__m256i, R, H>,
+    dot: impl Fn(&[u8; SIZE], &Quads<R>) -> Sums<__m256i, R, H>,
 ) {
-    let (blocks, groups, size) = (matrix.blocks(), matrix.groups(), matrix.codes.block_bytes());
-    let bytes = &matrix.bytes[tile * blocks * size..(tile + 1) * blocks * size];
-    let codes = rows.map(|row| &row.codes.as_chunks::<BLOCK>().0[..blocks]);
-    let (steps, counts) =
-        (rows.map(|row| &row.scales[..blocks]), rows.map(|row| &row.sums[..blocks]));
+    let (blocks, groups) = (matrix.blocks(), matrix.groups());
+    let bytes = matrix.bytes[tile * blocks * SIZE..(tile + 1) * blocks * SIZE].as_chunks().0;
+    let places = (0..groups).map(|group| (tile * groups + group) * TILE + first * LANES);
     let mut sums = [[_mm256_setzero_ps(); H]; R];
-    for group in 0..groups {
-        let mut grouped = [[_mm256_setzero_ps(); H]; R];
-        let mut offsets = [0f32; R];
-        let from = group * matrix.group_blocks;
-        for block in from..(from + matrix.group_blocks).min(blocks) {
-            let dots = dot(&bytes[block * size..(block + 1) * size], &codes.map(|c| &c[block]));
-            for r in 0..R {
-                let scale = _mm256_set1_ps(steps[r][block]);
-                let count = counts[r][block];
-                for h in 0..H {
-                    let mut whole = dots[r][h];
-                    if each.is_none() && shift != 0 {
-                        whole = _mm256_sub_epi32(whole, _mm256_set1_epi32(shift * count));
-                    }
-                    let whole = _mm256_cvtepi32_ps(whole);
-                    grouped[r][h] = _mm256_fmadd_ps(whole, scale, grouped[r][h]);
-                }
-                if each.is_some() {
-                    #[expect(clippy::cast_precision_loss, reason = "below 2^24")]
-                    let count = count as f32;
-                    offsets[r] += steps[r][block] * count;
+    if matrix.group_blocks == 1 {
+        let rows = panel.codes.iter().zip(panel.scales).zip(panel.sums);
+        for ((at, bytes), ((codes, steps), counts)) in places.zip(bytes).zip(rows) {
+            let dots = dot(bytes, codes);
+            for h in 0..H {
+                let (scale, zeros) = of_group(matrix, at + h * LANES);
+                for r in 0..R {
+                    let whole = _mm256_cvtepi32_ps(dots[r][h]);
+                    let scaled = _mm256_mul_ps(whole, _mm256_set1_ps(steps[r]));
+                    let scaled = _mm256_fnmadd_ps(zeros, _mm256_set1_ps(counts[r]), scaled);
+                    sums[r][h] = _mm256_fmadd_ps(scale, scaled, sums[r][h]);
                 }
             }
         }
-        for h in 0..H {
-            let at = (tile * groups + group) * TILE + (first + h) * LANES;
-            let scale = halves(&matrix.scales[at..at + LANES]);
-            let zeros = each.map(|each| zero_points(&each[at..at + LANES], shift));
-            for r in 0..R {
-                if let Some(zeros) = zeros {
-                    let offset = _mm256_set1_ps(offsets[r]);
-                    grouped[r][h] = _mm256_fnmadd_ps(zeros, offset, grouped[r][h]);
+    } else {
+        let of = matrix.group_blocks;
+        let rows = panel.codes.chunks(of).zip(panel.scales.chunks(of)).zip(panel.sums.chunks(of));
+        for ((at, bytes), ((codes, steps), counts)) in places.zip(bytes.chunks(of)).zip(rows) {
+            let mut grouped = [[_mm256_setzero_ps(); H]; R];
+            let mut offsets = [0f32; R];
+            for (((bytes, codes), steps), counts) in bytes.iter().zip(codes).zip(steps).zip(counts)
+            {
+                let dots = dot(bytes, codes);
+                for r in 0..R {
+                    let step = _mm256_set1_ps(steps[r]);
+                    for h in 0..H {
+                        let whole = _mm256_cvtepi32_ps(dots[r][h]);
+                        grouped[r][h] = _mm256_fmadd_ps(whole, step, grouped[r][h]);
+                    }
+                    offsets[r] += counts[r];
                 }
-                sums[r][h] = _mm256_fmadd_ps(scale, grouped[r][h], sums[r][h]);
+            }
+            for h in 0..H {
+                let (scale, zeros) = of_group(matrix, at + h * LANES);
+                for r in 0..R {
+                    let offset = _mm256_set1_ps(offsets[r]);
+                    let scaled = _mm256_fnmadd_ps(zeros, offset, grouped[r][h]);
+                    sums[r][h] = _mm256_fmadd_ps(scale, scaled, sums[r][h]);
+                }
             }
         }
     }
@@ -145,8 +136,8 @@ fn sum_groups<const R: usize, const H: usize>(
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 fn four<const R: usize, const H: usize>(
-    bytes: &[u8],
-    codes: &[&[i8; BLOCK]; R],
+    bytes: &[u8; 256],
+    codes: &Quads<R>,
     first: usize,
 ) -> Sums<__m256i, R, H> {
     let (low, ones) = (_mm256_set1_epi8(15), _mm256_set1_epi16(1));
@@ -157,8 +148,8 @@ fn four<const R: usize, const H: usize>(
             let near = _mm256_and_si256(packed, low);
             let far = _mm256_and_si256(_mm256_srli_epi16(packed, 4), low);
             for r in 0..R {
-                let a = _mm256_maddubs_epi16(near, spread(codes[r], part * 8));
-                let b = _mm256_maddubs_epi16(far, spread(codes[r], part * 8 + 4));
+                let a = _mm256_maddubs_epi16(near, spread(codes[part * 2][r]));
+                let b = _mm256_maddubs_epi16(far, spread(codes[part * 2 + 1][r]));
                 sums[r][h] = _mm256_add_epi16(sums[r][h], a);
                 sums[r][h] = _mm256_add_epi16(sums[r][h], b);
             }
@@ -172,8 +163,8 @@ fn four<const R: usize, const H: usize>(
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 fn eight<const R: usize, const H: usize>(
-    bytes: &[u8],
-    codes: &[&[i8; BLOCK]; R],
+    bytes: &[u8; 512],
+    codes: &Quads<R>,
     first: usize,
 ) -> Sums<__m256i, R, H> {
     let ones = _mm256_set1_epi16(1);
@@ -183,7 +174,7 @@ fn eight<const R: usize, const H: usize>(
             let weights = load(bytes, part * 64 + (first + h) * 32);
             let positive = _mm256_abs_epi8(weights);
             for r in 0..R {
-                let signed = _mm256_sign_epi8(spread(codes[r], part * 4), weights);
+                let signed = _mm256_sign_epi8(spread(codes[part][r]), weights);
                 let pairs = _mm256_maddubs_epi16(positive, signed);
                 sums[r][h] = _mm256_add_epi32(sums[r][h], _mm256_madd_epi16(pairs, ones));
             }
@@ -195,8 +186,7 @@ fn eight<const R: usize, const H: usize>(
 /// Four activations in every lane of 32 bits.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn spread(codes: &[i8; BLOCK], at: usize) -> __m256i {
-    let four = [codes[at], codes[at + 1], codes[at + 2], codes[at + 3]];
+fn spread(four: [i8; QUAD]) -> __m256i {
     _mm256_set1_epi32(i32::from_le_bytes(four.map(i8::cast_unsigned)))
 }
 
@@ -211,25 +201,25 @@ fn load(bytes: &[u8], at: usize) -> __m256i {
     }
 }
 
-/// Eight scales, widened.
+/// Scales of eight outputs from place `at`, and their zero points less what the stored codes lack.
 #[target_feature(enable = "avx2,f16c")]
 #[inline]
-fn halves(scales: &[half::f16]) -> __m256 {
-    assert!(scales.len() == LANES, "a register");
+fn of_group(matrix: &Matrix, at: usize) -> (__m256, __m256) {
+    let eight = &matrix.scales[at..at + LANES];
     // SAFETY: the slice holds eight half-precision values, 16 bytes.
     #[expect(unsafe_code, reason = "loads take pointers")]
-    let eight = unsafe { _mm_loadu_si128(scales.as_ptr().cast()) };
-    _mm256_cvtph_ps(eight)
-}
-
-/// Eight zero points less `shift`.
-#[target_feature(enable = "avx2")]
-#[inline]
-fn zero_points(zeros: &[u8], shift: i32) -> __m256 {
-    assert!(zeros.len() == LANES, "a register");
-    // SAFETY: the slice holds eight bytes.
-    #[expect(unsafe_code, reason = "loads take pointers")]
-    let bytes = unsafe { _mm_loadl_epi64(zeros.as_ptr().cast()) };
-    let wide = _mm256_cvtepu8_epi32(bytes);
-    _mm256_cvtepi32_ps(_mm256_sub_epi32(wide, _mm256_set1_epi32(shift)))
+    let scales = unsafe { _mm_loadu_si128(eight.as_ptr().cast()) };
+    let shift = if matrix.codes == Codes::Four { 0 } else { 128 };
+    let zeros = match &matrix.zeros {
+        Zeros::Same(zero) => _mm256_set1_ps(f32::from(i16::from(*zero) - shift)),
+        Zeros::Each(each) => {
+            let eight = &each[at..at + LANES];
+            // SAFETY: the slice holds eight bytes.
+            #[expect(unsafe_code, reason = "loads take pointers")]
+            let bytes = unsafe { _mm_loadl_epi64(eight.as_ptr().cast()) };
+            let wide = _mm256_cvtepu8_epi32(bytes);
+            _mm256_cvtepi32_ps(_mm256_sub_epi32(wide, _mm256_set1_epi32(i32::from(shift))))
+        }
+    };
+    (_mm256_cvtph_ps(scales), zeros)
 }

@@ -155,19 +155,25 @@ fn gguf(tensor: &QTensor) -> Result<Matrix, EngineError> {
         let block = block(output, group);
         f16::from_le_bytes([block[0], block[1]])
     };
+    let rows = |output: usize| bytes[output * blocks * size..][..blocks * size].chunks_exact(size);
     let packed = if tensor.dtype() == GgmlDType::Q4_0 {
         // The low halves of a block's bytes are its first sixteen inputs (ggml's `block_q4_0`).
-        let code = |output: usize, input: usize| {
-            let codes = &block(output, input / BLOCK)[2..];
-            let within = input % BLOCK;
-            if within < 16 { codes[within] & 15 } else { codes[within - 16] >> 4 }
+        let row = |output: usize, codes: &mut [u8]| {
+            for (codes, block) in codes.chunks_exact_mut(BLOCK).zip(rows(output)) {
+                let (low, high) = codes.split_at_mut(BLOCK / 2);
+                for ((low, high), byte) in low.iter_mut().zip(high).zip(&block[2..]) {
+                    (*low, *high) = (byte & 15, byte >> 4);
+                }
+            }
         };
-        Matrix::pack(Codes::Four, [outputs, inputs], BLOCK, code, |_, _| 8, scale)
+        Matrix::pack(Codes::Four, [outputs, inputs], BLOCK, row, |_, _| 8, scale)
     } else {
-        let code = |output: usize, input: usize| {
-            block(output, input / BLOCK)[2 + input % BLOCK].wrapping_add(128)
+        let row = |output: usize, codes: &mut [u8]| {
+            for (codes, block) in codes.chunks_exact_mut(BLOCK).zip(rows(output)) {
+                codes.iter_mut().zip(&block[2..]).for_each(|(code, c)| *code = c.wrapping_add(128));
+            }
         };
-        Matrix::pack(Codes::Eight, [outputs, inputs], BLOCK, code, |_, _| 128, scale)
+        Matrix::pack(Codes::Eight, [outputs, inputs], BLOCK, row, |_, _| 128, scale)
     };
     packed.map_err(sizes)
 }

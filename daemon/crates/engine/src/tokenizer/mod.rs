@@ -1,5 +1,7 @@
 //! Text to tokens and back. Streaming gives only whole characters.
 
+mod gguf;
+
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -7,7 +9,7 @@ use tokenizers::Tokenizer;
 
 use crate::EngineError;
 
-/// A tokenizer of the releases' `tokenizer.json`.
+/// A tokenizer of the releases' `tokenizer.json`, or of a GGUF.
 #[derive(Debug, Clone)]
 pub struct TextTokenizer {
     inner: Tokenizer,
