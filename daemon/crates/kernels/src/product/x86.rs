@@ -3,11 +3,11 @@
 
 use std::arch::x86_64::{
     __m256, __m256i, _mm_loadl_epi64, _mm_loadu_si128, _mm256_abs_epi8, _mm256_add_epi16,
-    _mm256_add_epi32, _mm256_and_si256, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtph_ps,
-    _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
-    _mm256_mul_ps, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps,
-    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_sign_epi8, _mm256_srli_epi16, _mm256_storeu_ps,
-    _mm256_sub_epi32,
+    _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32,
+    _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16,
+    _mm256_maddubs_epi16, _mm256_mul_ps, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32,
+    _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_sign_epi8, _mm256_srli_epi16,
+    _mm256_storeu_ps, _mm256_sub_epi32,
 };
 
 use super::Outputs;
@@ -50,22 +50,28 @@ fn registers<const R: usize, const H: usize>(
     first: usize,
     outputs: &mut [Outputs; R],
 ) {
-    match matrix.codes {
-        Codes::Four => {
+    match (matrix.codes, matrix.group_blocks) {
+        // (A form of its own for groups of one block is slower here: see [`rolled`].)
+        (Codes::Four, _) => {
             let dot = |b: &[u8; 256], c: &Quads<R>| four::<R, H>(b, c, first);
-            sum_groups(matrix, tile, panel, first, outputs, dot);
+            sum_groups::<R, H, 256, false>(matrix, tile, panel, first, outputs, dot);
         }
-        Codes::Eight => {
-            let dot = |b: &[u8; 512], c: &Quads<R>| eight::<R, H>(b, c, first);
-            sum_groups(matrix, tile, panel, first, outputs, dot);
+        (Codes::Eight, 1) => {
+            let dot = |b: &[u8; 512], c: &Quads<R>| eight::<R, H, true>(b, c, first);
+            sum_groups::<R, H, 512, true>(matrix, tile, panel, first, outputs, dot);
+        }
+        (Codes::Eight, _) => {
+            let dot = |b: &[u8; 512], c: &Quads<R>| eight::<R, H, false>(b, c, first);
+            sum_groups::<R, H, 512, false>(matrix, tile, panel, first, outputs, dot);
         }
     }
 }
 
-/// Sums over groups and blocks; `dot` multiplies one block of `SIZE` bytes.
+/// Sums over groups and blocks; `dot` multiplies one block of `SIZE` bytes. `ONE`: each block is a group of
+/// its own. (Each form calls `dot` at one place, so that the compiler inlines it.)
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn sum_groups<const R: usize, const H: usize, const SIZE: usize>(
+fn sum_groups<const R: usize, const H: usize, const SIZE: usize, const ONE: bool>(
     matrix: &Matrix,
     tile: usize,
     panel: Panel<'_, R>,
@@ -75,49 +81,48 @@ fn sum_groups<const R: usize, const H: usize, const SIZE: usize>(
 ) {
     let (blocks, groups) = (matrix.blocks(), matrix.groups());
     let bytes = matrix.bytes[tile * blocks * SIZE..(tile + 1) * blocks * SIZE].as_chunks().0;
-    let places = (0..groups).map(|group| (tile * groups + group) * TILE + first * LANES);
+    let mut at = tile * groups * TILE + first * LANES;
     let mut sums = [[_mm256_setzero_ps(); H]; R];
-    if matrix.group_blocks == 1 {
-        let rows = panel.codes.iter().zip(panel.scales).zip(panel.sums);
-        for ((at, bytes), ((codes, steps), counts)) in places.zip(bytes).zip(rows) {
-            let dots = dot(bytes, codes);
+    let mut grouped = [[_mm256_setzero_ps(); H]; R];
+    let mut offsets = [_mm256_setzero_ps(); R];
+    let rows = panel.codes.iter().zip(panel.scales).zip(panel.sums);
+    let mut left = matrix.group_blocks;
+    for (block, (bytes, ((codes, steps), counts))) in bytes.iter().zip(rows).enumerate() {
+        let dots = dot(bytes, codes);
+        for r in 0..R {
+            let step = _mm256_set1_ps(steps[r]);
             for h in 0..H {
-                let (scale, zeros) = of_group(matrix, at + h * LANES);
-                for r in 0..R {
-                    let whole = _mm256_cvtepi32_ps(dots[r][h]);
-                    let scaled = _mm256_mul_ps(whole, _mm256_set1_ps(steps[r]));
-                    let scaled = _mm256_fnmadd_ps(zeros, _mm256_set1_ps(counts[r]), scaled);
-                    sums[r][h] = _mm256_fmadd_ps(scale, scaled, sums[r][h]);
+                let whole = _mm256_cvtepi32_ps(dots[r][h]);
+                grouped[r][h] = if ONE {
+                    _mm256_mul_ps(whole, step)
+                } else {
+                    _mm256_fmadd_ps(whole, step, grouped[r][h])
+                };
+            }
+            let count = _mm256_set1_ps(counts[r]);
+            offsets[r] = if ONE { count } else { _mm256_add_ps(offsets[r], count) };
+        }
+        if !ONE {
+            left -= 1;
+            if left > 0 && block + 1 < blocks {
+                continue;
+            }
+            left = matrix.group_blocks;
+        }
+        for h in 0..H {
+            let (scale, zeros) = of_group(matrix, at + h * LANES);
+            for r in 0..R {
+                let scaled = _mm256_fnmadd_ps(zeros, offsets[r], grouped[r][h]);
+                sums[r][h] = _mm256_fmadd_ps(scale, scaled, sums[r][h]);
+                if !ONE {
+                    grouped[r][h] = _mm256_setzero_ps();
                 }
             }
         }
-    } else {
-        let of = matrix.group_blocks;
-        let rows = panel.codes.chunks(of).zip(panel.scales.chunks(of)).zip(panel.sums.chunks(of));
-        for ((at, bytes), ((codes, steps), counts)) in places.zip(bytes.chunks(of)).zip(rows) {
-            let mut grouped = [[_mm256_setzero_ps(); H]; R];
-            let mut offsets = [0f32; R];
-            for (((bytes, codes), steps), counts) in bytes.iter().zip(codes).zip(steps).zip(counts)
-            {
-                let dots = dot(bytes, codes);
-                for r in 0..R {
-                    let step = _mm256_set1_ps(steps[r]);
-                    for h in 0..H {
-                        let whole = _mm256_cvtepi32_ps(dots[r][h]);
-                        grouped[r][h] = _mm256_fmadd_ps(whole, step, grouped[r][h]);
-                    }
-                    offsets[r] += counts[r];
-                }
-            }
-            for h in 0..H {
-                let (scale, zeros) = of_group(matrix, at + h * LANES);
-                for r in 0..R {
-                    let offset = _mm256_set1_ps(offsets[r]);
-                    let scaled = _mm256_fnmadd_ps(zeros, offset, grouped[r][h]);
-                    sums[r][h] = _mm256_fmadd_ps(scale, scaled, sums[r][h]);
-                }
-            }
+        if !ONE {
+            offsets = [_mm256_setzero_ps(); R];
         }
+        at += TILE;
     }
     for (outputs, sums) in outputs.iter_mut().zip(&sums) {
         for (h, sum) in sums.iter().enumerate() {
@@ -142,14 +147,15 @@ fn four<const R: usize, const H: usize>(
 ) -> Sums<__m256i, R, H> {
     let (low, ones) = (_mm256_set1_epi8(15), _mm256_set1_epi16(1));
     let mut sums = [[_mm256_setzero_si256(); H]; R];
-    for part in 0..4 {
+    let parts = bytes.as_chunks::<64>().0.iter().zip(codes.as_chunks::<2>().0);
+    for (bytes, codes) in parts {
         for h in 0..H {
-            let packed = load(bytes, part * 64 + (first + h) * 32);
+            let packed = load(bytes, (first + h) * 32);
             let near = _mm256_and_si256(packed, low);
             let far = _mm256_and_si256(_mm256_srli_epi16(packed, 4), low);
             for r in 0..R {
-                let a = _mm256_maddubs_epi16(near, spread(codes[part * 2][r]));
-                let b = _mm256_maddubs_epi16(far, spread(codes[part * 2 + 1][r]));
+                let a = _mm256_maddubs_epi16(near, spread(codes[0][r]));
+                let b = _mm256_maddubs_epi16(far, spread(codes[1][r]));
                 sums[r][h] = _mm256_add_epi16(sums[r][h], a);
                 sums[r][h] = _mm256_add_epi16(sums[r][h], b);
             }
@@ -162,25 +168,32 @@ fn four<const R: usize, const H: usize>(
 #[expect(clippy::needless_range_loop, reason = "registers by number")]
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn eight<const R: usize, const H: usize>(
+fn eight<const R: usize, const H: usize, const ONE: bool>(
     bytes: &[u8; 512],
     codes: &Quads<R>,
     first: usize,
 ) -> Sums<__m256i, R, H> {
     let ones = _mm256_set1_epi16(1);
     let mut sums = [[_mm256_setzero_si256(); H]; R];
-    for part in 0..8 {
+    for (bytes, codes) in bytes.as_chunks::<64>().0.iter().zip(codes).take(rolled(8)) {
         for h in 0..H {
-            let weights = load(bytes, part * 64 + (first + h) * 32);
+            let weights = load(bytes, (first + h) * 32);
             let positive = _mm256_abs_epi8(weights);
             for r in 0..R {
-                let signed = _mm256_sign_epi8(spread(codes[part][r]), weights);
+                let signed = _mm256_sign_epi8(spread(codes[r]), weights);
                 let pairs = _mm256_maddubs_epi16(positive, signed);
                 sums[r][h] = _mm256_add_epi32(sums[r][h], _mm256_madd_epi16(pairs, ones));
             }
         }
     }
     sums
+}
+
+/// A count that the compiler does not know: a loop that it unrolls whole has its loads gathered at its
+/// begin and spilled, at less than half the speed.
+#[inline]
+fn rolled(count: usize) -> usize {
+    std::hint::black_box(count)
 }
 
 /// Four activations in every lane of 32 bits.
