@@ -83,21 +83,36 @@ pub fn attend(
             values,
             dim,
         };
-        let mut outcome = [0f32; ROWS * MOST_DIM];
-        let (block, into) = (&block, &mut outcome[..count * dim]);
-        chosen!(isa, block_attention(block: &Block<'_>, into: &mut [f32]));
-        for (row, values) in outcome[..count * dim].chunks_exact(dim).enumerate() {
+        // Room for many rows is cleared only where there are many.
+        if count < ROWS_TO_TURN {
+            let mut outcome = [0f32; ROWS_TO_TURN * MOST_DIM];
+            let (block, into) = (&block, &mut outcome[..count * dim]);
+            chosen!(isa, few_rows(block: &Block<'_>, into: &mut [f32]));
+            target.put(into, first, head, (heads, dim));
+        } else {
+            let mut outcome = [0f32; ROWS * MOST_DIM];
+            let (block, into) = (&block, &mut outcome[..count * dim]);
+            chosen!(isa, many_rows(block: &Block<'_>, into: &mut [f32]));
+            target.put(into, first, head, (heads, dim));
+        }
+    });
+}
+
+impl Target {
+    /// Writes a head's outcome for the rows from `first` on.
+    fn put(&self, outcome: &[f32], first: usize, head: usize, (heads, dim): (usize, usize)) {
+        for (row, values) in outcome.chunks_exact(dim).enumerate() {
             let at = ((first + row) * heads + head) * dim;
             for (i, value) in values.iter().enumerate() {
                 // SAFETY: `at + i` lies below `rows * heads * dim`, which was checked; this head of this
                 // row is written here alone.
                 #[expect(unsafe_code, reason = "heads are shared out")]
                 unsafe {
-                    *target.to.add(at + i) = *value;
+                    *self.to.add(at + i) = *value;
                 }
             }
         }
-    });
+    }
 }
 
 /// Columns of a small product: two registers of AVX2.
@@ -139,11 +154,32 @@ impl Block<'_> {
         }
     }
 
+    /// Makes weights of the scores of the positions from `start` on; what a row does not see weighs
+    /// nothing.
+    #[inline(always)]
+    fn weigh(
+        &self,
+        start: usize,
+        count: usize,
+        scores: &mut [[f32; TILE]],
+        running: &mut [Running],
+        out: &mut [f32],
+    ) {
+        #[expect(clippy::cast_precision_loss, reason = "head sizes")]
+        let scale = 1.0 / (self.dim as f32).sqrt();
+        let rows = scores.iter_mut().zip(running).zip(out.chunks_exact_mut(self.dim));
+        for (row, ((scores, running), out)) in rows.enumerate() {
+            let visible = (self.before + row + 1).saturating_sub(start).min(count);
+            weigh(&mut scores[..visible], scale, running, out);
+            scores[visible..].fill(0.0);
+        }
+    }
+
     /// Adds the values of a tile by their weights.
     #[inline(always)]
     fn mix(&self, weights: &[[f32; TILE]; ROWS], values: &[f32], out: &mut [f32]) {
         let dim = self.dim;
-        if self.rows < ROWS_TO_TURN || !dim.is_multiple_of(COLUMNS) {
+        if !dim.is_multiple_of(COLUMNS) {
             for (weights, out) in weights.iter().zip(out.chunks_exact_mut(dim)) {
                 for (weight, value) in weights.iter().zip(values.chunks_exact(dim)) {
                     out.iter_mut().zip(value).for_each(|(out, value)| *out += weight * value);
@@ -180,12 +216,44 @@ struct Running {
     total: f32,
 }
 
+impl Running {
+    const NOTHING: Self = Self { highest: f32::NEG_INFINITY, total: 0.0 };
+}
+
+/// A few rows: keys and values are widened one by one.
 #[inline(always)]
-fn block_attention(block: &Block<'_>, out: &mut [f32]) {
+fn few_rows(block: &Block<'_>, out: &mut [f32]) {
     let dim = block.dim;
-    #[expect(clippy::cast_precision_loss, reason = "head sizes")]
-    let scale = 1.0 / (dim as f32).sqrt();
-    let mut running = [Running { highest: f32::NEG_INFINITY, total: 0.0 }; ROWS];
+    let mut running = [Running::NOTHING; ROWS_TO_TURN];
+    let mut wide = [0f32; MOST_DIM];
+    let mut scores = [[0f32; TILE]; ROWS_TO_TURN];
+    let positions = block.before + block.rows;
+    for start in (0..positions).step_by(TILE) {
+        let count = TILE.min(positions - start);
+        let within = start * dim..(start + count) * dim;
+        for (position, key) in block.keys[within.clone()].chunks_exact(dim).enumerate() {
+            widen(key, &mut wide[..dim]);
+            for (row, scores) in scores.iter_mut().enumerate().take(block.rows) {
+                scores[position] = sum_pairs(block.query(row), &wide[..dim], |a, b| a * b);
+            }
+        }
+        block.weigh(start, count, &mut scores, &mut running, out);
+        for (position, value) in block.values[within].chunks_exact(dim).enumerate() {
+            widen(value, &mut wide[..dim]);
+            for (scores, out) in scores.iter().zip(out.chunks_exact_mut(dim)) {
+                let weight = scores[position];
+                out.iter_mut().zip(&wide).for_each(|(out, value)| *out += weight * value);
+            }
+        }
+    }
+    divide(out, dim, &running);
+}
+
+/// Many rows: a tile's keys and values are widened once for all of them.
+#[inline(always)]
+fn many_rows(block: &Block<'_>, out: &mut [f32]) {
+    let dim = block.dim;
+    let mut running = [Running::NOTHING; ROWS];
     let mut wide = [0f32; TILE * MOST_DIM];
     let mut across = [0f32; TILE * MOST_DIM];
     let mut scores = [[0f32; TILE]; ROWS];
@@ -194,27 +262,19 @@ fn block_attention(block: &Block<'_>, out: &mut [f32]) {
         let count = TILE.min(positions - start);
         let wide = &mut wide[..count * dim];
         widen(&block.keys[start * dim..(start + count) * dim], wide);
-        if block.rows < ROWS_TO_TURN {
-            for (row, scores) in scores.iter_mut().enumerate().take(block.rows) {
-                let query = block.query(row);
-                for (score, key) in scores.iter_mut().zip(wide.chunks_exact(dim)) {
-                    *score = sum_pairs(query, key, |a, b| a * b);
-                }
-            }
-        } else {
-            turn(wide, dim, &mut across);
-            block.score(&across, &mut scores);
-        }
+        turn(wide, dim, &mut across);
+        block.score(&across, &mut scores);
         widen(&block.values[start * dim..(start + count) * dim], wide);
-        for (row, scores) in scores.iter_mut().enumerate().take(block.rows) {
-            let visible = (block.before + row + 1).saturating_sub(start).min(count);
-            let out = &mut out[row * dim..(row + 1) * dim];
-            weigh(&mut scores[..visible], scale, &mut running[row], out);
-            scores[visible..].fill(0.0);
-        }
+        block.weigh(start, count, &mut scores, &mut running, out);
         block.mix(&scores, wide, out);
     }
-    for (out, running) in out.chunks_exact_mut(dim).zip(&running) {
+    divide(out, dim, &running);
+}
+
+/// Divides each row by the sum of its weights.
+#[inline(always)]
+fn divide(out: &mut [f32], dim: usize, running: &[Running]) {
+    for (out, running) in out.chunks_exact_mut(dim).zip(running) {
         let over = 1.0 / running.total;
         out.iter_mut().for_each(|value| *value *= over);
     }
