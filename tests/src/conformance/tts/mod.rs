@@ -6,6 +6,7 @@ mod bert;
 mod s1;
 mod s2;
 mod sampler;
+mod text;
 
 use std::{
     collections::BTreeMap,
@@ -46,18 +47,7 @@ pub fn cases(folder: &Path) -> anyhow::Result<Vec<Case>> {
         cases.extend(bert::cases(folder)?);
     }
     cases.extend(unbuilt(folder, "e2e/cases.json", "cases", "the whole pipeline")?);
-    for file in layout::entries(folder)?.into_iter().filter(|entry| entry.ends_with("text")) {
-        for text in layout::entries(&file)? {
-            let place = layout::name(folder, &text);
-            let described = layout::json(&text)?;
-            for (list, entries) in described.as_object().into_iter().flatten() {
-                for i in 0..entries.as_array().map_or(0, Vec::len) {
-                    let name = format!("{place}/{list}/{i}");
-                    cases.push(Case::not_built(name, "the text front end"));
-                }
-            }
-        }
-    }
+    cases.extend(text::cases(folder)?);
     let recipe = folder.join("fullsize/recipe.json");
     if recipe.exists() {
         let described = layout::json(&recipe)?;
