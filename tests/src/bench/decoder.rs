@@ -125,3 +125,52 @@ fn peer(program: &PathBuf, file: &Path, threads: usize) -> anyhow::Result<Speed>
     };
     Ok(Speed { prefill: of("n_prompt")?, decode: of("n_gen")? })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::random_model::TINY;
+
+    fn logits(model: &mut IntegerDecoder, parts: &[&[u32]]) -> Vec<f32> {
+        model.truncate(0);
+        parts.iter().map(|part| model.forward(part).unwrap().to_vec()).last().unwrap()
+    }
+
+    /// L2 norm of the difference over that of `want`.
+    fn distance(got: &[f32], want: &[f32]) -> f32 {
+        let square = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>();
+        let off = square(&mut got.iter().zip(want).map(|(g, w)| g - w));
+        (off / square(&mut want.iter().copied())).sqrt()
+    }
+
+    #[test]
+    fn integers_are_near_the_exact_decoder_and_do_not_depend_on_how_a_prompt_is_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let ids: Vec<u32> = (0..70).map(|n| 300 + n * 13 % 900).collect();
+        for kind in ["q4_0", "q8_0", "gptq"] {
+            let file = folder.path().join(format!("{kind}.gguf"));
+            match kind {
+                "gptq" => write_gptq(folder.path(), &TINY).unwrap(),
+                "q4_0" => write_gguf(&file, &TINY, GgmlDType::Q4_0).unwrap(),
+                _ => write_gguf(&file, &TINY, GgmlDType::Q8_0).unwrap(),
+            }
+            let path = if kind == "gptq" { folder.path() } else { file.as_path() };
+            let mut exact = Decoder::load(path, &Device::Cpu).unwrap();
+            assert!(exact.is_quantized(), "{kind}");
+            let want: Vec<f32> =
+                exact.forward(&ids, false, None).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+            let mut model = IntegerDecoder::from_decoder(exact, 2).unwrap();
+            let whole = logits(&mut model, &[&ids]);
+            assert!(distance(&whole, &want) < 5e-2, "{kind}: {}", distance(&whole, &want));
+            let steps: Vec<&[u32]> = ids[66..].chunks(1).collect();
+            let parts: Vec<&[u32]> = [&ids[..3], &ids[3..66]].into_iter().chain(steps).collect();
+            let cut = logits(&mut model, &parts);
+            assert!(distance(&cut, &whole) < 1e-2, "{kind}: {}", distance(&cut, &whole));
+            let other = logits(&mut model, &[&ids[1..]]);
+            assert!(distance(&other, &whole) > 1e-2, "{kind}: another prompt, other logits");
+            model.truncate(40);
+            let resumed = model.forward(&ids[41..]).unwrap().to_vec();
+            assert!(distance(&resumed, &other) < 1e-2, "{kind}: {}", distance(&resumed, &other));
+        }
+    }
+}

@@ -28,6 +28,11 @@ const VOCAB: usize = 151_936;
 /// The ids of `<|endoftext|>`, `<|im_start|>`, `<|im_end|>`.
 const SPECIAL: usize = 151_643;
 
+/// A shape for tests.
+#[cfg(test)]
+pub(super) const TINY: ModelShape =
+    ModelShape { name: "tiny", hidden: 128, inner: 256, layers: 2, heads: 4, kv_heads: 2 };
+
 /// The shapes that are measured.
 pub(super) const SHAPES: [ModelShape; 2] = [
     ModelShape { name: "0.5B", hidden: 896, inner: 4864, layers: 24, heads: 14, kv_heads: 2 },

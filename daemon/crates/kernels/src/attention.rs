@@ -14,8 +14,8 @@ const TILE: usize = 64;
 const ROWS: usize = 64;
 /// From as many query rows on, turning the keys pays.
 const ROWS_TO_TURN: usize = 4;
-/// Widest head.
-const MOST_DIM: usize = 256;
+/// Values of the widest head.
+pub const MOST_HEAD_DIM: usize = 256;
 
 /// How queries lie and how many heads they have.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +62,7 @@ pub fn attend(
 ) {
     let (dim, length) = (kv.dim(), kv.length());
     let AttentionShape { heads, stride } = shape;
-    assert!(dim <= MOST_DIM && heads.is_multiple_of(kv.heads()), "{heads} heads of {dim}");
+    assert!(dim <= MOST_HEAD_DIM && heads.is_multiple_of(kv.heads()), "{heads} heads of {dim}");
     assert!(rows <= length && stride >= heads * dim, "{rows} rows of {length} positions");
     assert!(rows == 0 || queries.len() >= (rows - 1) * stride + heads * dim, "rows of queries");
     assert!(out.len() >= rows * heads * dim, "room for the outcome");
@@ -85,12 +85,12 @@ pub fn attend(
         };
         // Room for many rows is cleared only where there are many.
         if count < ROWS_TO_TURN {
-            let mut outcome = [0f32; ROWS_TO_TURN * MOST_DIM];
+            let mut outcome = [0f32; ROWS_TO_TURN * MOST_HEAD_DIM];
             let (block, into) = (&block, &mut outcome[..count * dim]);
             chosen!(isa, few_rows(block: &Block<'_>, into: &mut [f32]));
             target.put(into, first, head, (heads, dim));
         } else {
-            let mut outcome = [0f32; ROWS * MOST_DIM];
+            let mut outcome = [0f32; ROWS * MOST_HEAD_DIM];
             let (block, into) = (&block, &mut outcome[..count * dim]);
             chosen!(isa, many_rows(block: &Block<'_>, into: &mut [f32]));
             target.put(into, first, head, (heads, dim));
@@ -225,7 +225,7 @@ impl Running {
 fn few_rows(block: &Block<'_>, out: &mut [f32]) {
     let dim = block.dim;
     let mut running = [Running::NOTHING; ROWS_TO_TURN];
-    let mut wide = [0f32; MOST_DIM];
+    let mut wide = [0f32; MOST_HEAD_DIM];
     let mut scores = [[0f32; TILE]; ROWS_TO_TURN];
     let positions = block.before + block.rows;
     for start in (0..positions).step_by(TILE) {
@@ -254,8 +254,8 @@ fn few_rows(block: &Block<'_>, out: &mut [f32]) {
 fn many_rows(block: &Block<'_>, out: &mut [f32]) {
     let dim = block.dim;
     let mut running = [Running::NOTHING; ROWS];
-    let mut wide = [0f32; TILE * MOST_DIM];
-    let mut across = [0f32; TILE * MOST_DIM];
+    let mut wide = [0f32; TILE * MOST_HEAD_DIM];
+    let mut across = [0f32; TILE * MOST_HEAD_DIM];
     let mut scores = [[0f32; TILE]; ROWS];
     let positions = block.before + block.rows;
     for start in (0..positions).step_by(TILE) {

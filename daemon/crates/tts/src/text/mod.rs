@@ -1,8 +1,7 @@
 //! The text front end of the GPT-SoVITS voices: text to phones of the symbol table, with how many
-//! phones each written character has. Equal to the reference's front end, whose readings it needs to
-//! find the voices' weights trained for. Knows no tensors. Pure; runs on the `tts` thread.
+//! phones each written character has. Equal to the reference's front end, with whose phones the voices
+//! were trained. Chinese so far; no voice of the daemon uses it yet. Knows no tensors. Pure.
 
-pub mod en;
 mod lexicon;
 pub mod zh;
 
@@ -13,7 +12,7 @@ pub use lexicon::Lexicon;
 pub struct Phones {
     /// Names of the symbol table.
     pub phones: Vec<String>,
-    /// Phones of each character of `norm_text`; empty for English, where features are zeros.
+    /// Phones of each character of `norm_text`.
     pub word2ph: Vec<usize>,
     /// The text as it is read.
     pub norm_text: String,

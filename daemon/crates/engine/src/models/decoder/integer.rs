@@ -1,13 +1,13 @@
 //! The decoder in integer arithmetic on the CPU, for models whose weights are integers already (GPTQ, AWQ,
 //! GGUF): activations are taken as eight bits in blocks of 32, weights stay packed, keys and values are
-//! half precision. Faster than [`super::Decoder`] by an order of magnitude, and not equal to the reference
-//! to its last digits: conformance runs the other one. No allocation per token after the first. One owner;
-//! the kernels' threads end with it.
+//! half precision. Not equal to the reference
+//! to its last digits: who needs that takes [`super::Decoder`]. One owner; the kernels' threads end with it.
 
 mod map;
 
 use companion_kernels::{
-    Activations, AttentionShape, Cpu, KvStore, RotaryPairs, attend, rms_norm, rotate, swiglu,
+    Activations, AttentionShape, Cpu, KvStore, MOST_HEAD_DIM, RotaryPairs, attend, rms_norm,
+    rotate, swiglu,
 };
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
@@ -73,10 +73,16 @@ impl IntegerDecoder {
     /// integers become eight-bit ones. `threads` in all, the calling one among them.
     ///
     /// # Errors
-    /// When a map has sizes or zero points that integer arithmetic does not take, or the decoder is an
-    /// embedder.
+    /// When a map has sizes or zero points that integer arithmetic does not take, a head is too wide, or
+    /// the decoder is an embedder.
     pub fn from_decoder(decoder: Decoder, threads: usize) -> Result<Self, EngineError> {
         let Decoder { config, embedding, blocks, norm, head, rope, .. } = decoder;
+        if config.head_dim > MOST_HEAD_DIM {
+            return Err(EngineError::Input {
+                what: "the model",
+                problem: format!("heads of {} values, at most {MOST_HEAD_DIM}", config.head_dim),
+            });
+        }
         let Some(head) = head else {
             return Err(EngineError::Input {
                 what: "the model",

@@ -9,6 +9,7 @@ mod source;
 
 use std::path::Path;
 
+use candle_core::quantized::QMatMul;
 use candle_core::{Device, Result, Tensor};
 
 pub use config::DecoderConfig;
@@ -186,10 +187,13 @@ impl Decoder {
         self.length
     }
 
-    /// Whether the maps of its blocks are integers.
+    /// Whether the maps of its blocks are integers; a GGUF may also hold plain ones.
     #[must_use]
     pub fn is_quantized(&self) -> bool {
-        self.blocks.iter().all(|block| !matches!(block.gate, Linear::Dense(..)))
+        let integers = |map: &Linear| {
+            matches!(map, Linear::Packed(..) | Linear::Quantized(QMatMul::QTensor(_), _))
+        };
+        self.blocks.iter().all(|block| integers(&block.gate))
     }
 
     /// Forgets the cache from `length` on.

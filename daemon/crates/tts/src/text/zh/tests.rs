@@ -36,8 +36,10 @@ fn holds(text: &str) {
 
 #[test]
 fn long_runs_of_anything_are_read() {
-    for unit in ["一", "不", "儿", "好", "1", "1.", "-", "a", "℃", "1/", "：", "\u{0}", "𠀀", "3m"]
-    {
+    for unit in [
+        "一", "不", "儿", "好", "1", "1.", "-", "a", "℃", "1/", "：", "\u{0}", "𠀀", "3m", "1+",
+        "1+1", "x²=", "1~2",
+    ] {
         holds(&unit.repeat(10_000 / unit.len()));
     }
 }

@@ -127,7 +127,6 @@ fn plain(weights: &Tensor) -> Result<Matrix, EngineError> {
     let (outputs, inputs) = weights.dims2().map_err(failed)?;
     let mut wrong = None;
     let matrix = Matrix::quantize([outputs, inputs], |output, row| {
-        // Row by row: the whole map in f32 would be many times the quantised one.
         match weights.get(output).and_then(|values| {
             values.to_dtype(candle_core::DType::F32)?.contiguous()?.to_vec1::<f32>()
         }) {

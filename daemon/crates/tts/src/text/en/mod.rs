@@ -1,1 +1,0 @@
-//! English: normalisation, tokens, phones. Pure.
