@@ -219,7 +219,7 @@ impl Speaking {
             let mut heard_to = 0;
             let mut pipe_open = true;
             let cancel = self.handle.cancel().clone();
-            voice.speak(&Utterance { sentence, language }, &cancel, &mut |chunk| {
+            voice.speak(&Utterance::new(sentence, language), &cancel, &mut |chunk| {
                 beat();
                 for word in &chunk.words {
                     let piece = text.get(heard_to..word.text_end).unwrap_or_default();

@@ -239,7 +239,7 @@ impl Speaker {
             if self.cancel.is_cancelled() {
                 return;
             }
-            let utterance = Utterance { sentence, language: self.language };
+            let utterance = Utterance::new(sentence, self.language);
             if let Err(error) = self.speak(voice, &utterance) {
                 tracing::warn!(%error, "a clause was not spoken");
             }

@@ -36,14 +36,14 @@ impl Bench {
             last: true,
         };
         // The first call starts the child process.
-        let warm = Utterance { sentence: sentence("好"), language };
+        let warm = Utterance::new(sentence("好"), language);
         voice.speak(&warm, &Cancel::new(), &mut |_| ControlFlow::Continue(()))?;
         let mut resampler = Resampler::new(voice.rate(), CAPTURE_RATE)?;
         let mut pcm = vec![0.0; 8_000];
         let (mut first, mut samples) = (None, 0);
         let rate = f64::from(voice.rate().0);
         let start = Instant::now();
-        let utterance = Utterance { sentence: sentence(text), language };
+        let utterance = Utterance::new(sentence(text), language);
         voice.speak(&utterance, &Cancel::new(), &mut |chunk| {
             first.get_or_insert_with(|| start.elapsed());
             samples += chunk.pcm.len();

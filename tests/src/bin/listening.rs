@@ -192,7 +192,7 @@ fn speak(arguments: &Arguments) -> anyhow::Result<Vec<Vec<f32>>> {
         };
         let mut resampler = Resampler::new(voice.rate(), CAPTURE_RATE)?;
         let mut pcm = Vec::new();
-        voice.speak(&Utterance { sentence, language }, &Cancel::new(), &mut |chunk| {
+        voice.speak(&Utterance::new(sentence, language), &Cancel::new(), &mut |chunk| {
             pcm.extend(resampler.push(&chunk.pcm).unwrap_or_default());
             ControlFlow::Continue(())
         })?;

@@ -50,7 +50,7 @@ pub(crate) fn speech(text: &str) -> Vec<f32> {
     let mut resampler = Resampler::new(voice.rate(), CAPTURE_RATE).unwrap();
     let mut pcm = vec![0.0; 8_000];
     voice
-        .speak(&Utterance { sentence, language }, &Cancel::new(), &mut |chunk| {
+        .speak(&Utterance::new(sentence, language), &Cancel::new(), &mut |chunk| {
             pcm.extend(resampler.push(&chunk.pcm).unwrap());
             ControlFlow::Continue(())
         })

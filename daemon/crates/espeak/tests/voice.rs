@@ -21,7 +21,7 @@ fn speak(
     let sentence =
         Sentence { turn: TurnId(1), seq: SentenceSeq(0), emotion, text: text.into(), last: true };
     let mut chunks = Vec::new();
-    let done = voice.speak(&Utterance { sentence, language }, &Cancel::new(), &mut |chunk| {
+    let done = voice.speak(&Utterance::new(sentence, language), &Cancel::new(), &mut |chunk| {
         chunks.push(chunk);
         ControlFlow::Continue(())
     });
@@ -77,7 +77,7 @@ fn a_cancelled_sentence_stops_and_the_next_one_is_whole() {
         last: true,
     };
     let mut count = 0;
-    let utterance = Utterance { sentence, language: Language::Zh };
+    let utterance = Utterance::new(sentence, Language::Zh);
     voice
         .speak(&utterance, &cancel, &mut |_| {
             count += 1;
@@ -102,7 +102,7 @@ fn a_missing_program_is_named() {
         text: "你好".into(),
         last: true,
     };
-    let utterance = Utterance { sentence, language: Language::Zh };
+    let utterance = Utterance::new(sentence, Language::Zh);
     let error = voice.speak(&utterance, &Cancel::new(), &mut |_| ControlFlow::Continue(()));
     assert!(error.expect_err("no program").to_string().contains("/nowhere/companion-espeak"));
 }

@@ -35,6 +35,12 @@ pub enum TtsError {
         /// What is wrong.
         problem: String,
     },
+    /// A pronunciation cannot be used.
+    #[error("pronunciation: {problem}")]
+    Pronunciation {
+        /// What is wrong and what is possible.
+        problem: String,
+    },
     /// The name is no folder name.
     #[error("{0:?} is no name of a voice: letters, digits, - and _ only")]
     Name(String),
@@ -45,7 +51,7 @@ impl Kind for TtsError {
         match self {
             Self::Read { .. } => ErrorKind::NotFound,
             Self::Description { .. } | Self::Lexicon { .. } => ErrorKind::Corrupt,
-            Self::Name(_) => ErrorKind::InvalidArgument,
+            Self::Name(_) | Self::Pronunciation { .. } => ErrorKind::InvalidArgument,
         }
     }
 }

@@ -235,7 +235,8 @@ impl Synthesizer for EspeakVoice {
         sink: &mut dyn FnMut(SpeechChunk) -> ControlFlow<()>,
     ) -> Result<(), SynthesizerError> {
         let sentence = &utterance.sentence;
-        let spans = self.frontend.read(&sentence.text, utterance.language);
+        let spans =
+            self.frontend.read(&sentence.text, utterance.language, &utterance.pronunciations);
         let chunk = |pcm: Vec<f32>, visemes, words, last| SpeechChunk {
             turn: sentence.turn,
             seq: sentence.seq,

@@ -4,19 +4,18 @@
 mod error;
 mod espeak;
 mod frontend;
-mod normalize;
 mod pinyin_reader;
 mod ports;
 pub mod protocol;
 mod segmenter;
 pub mod text;
+pub mod verbalize;
 mod viseme;
 mod voice;
 
 pub use error::TtsError;
 pub use espeak::EspeakVoice;
 pub use frontend::{Frontend, Span, SpokenToken};
-pub use normalize::{read_number_en, read_number_zh};
 pub use pinyin_reader::PinyinReader;
 pub use ports::{Synthesizer, SynthesizerError, Utterance};
 pub use segmenter::Segmenter;

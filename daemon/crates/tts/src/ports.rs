@@ -1,8 +1,11 @@
 //! What speaking needs from the outside: something that turns a sentence into sound.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use companion_types::{Cancel, ErrorKind, Language, SampleRate, Sentence, SpeechChunk};
+
+use crate::verbalize::Pronunciations;
 
 /// A sentence with all that a synthesiser needs to know.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +14,16 @@ pub struct Utterance {
     pub sentence: Sentence,
     /// Language of the surrounding reply; spans of the other one are spoken in theirs.
     pub language: Language,
+    /// How the user wants words said.
+    pub pronunciations: Arc<Pronunciations>,
+}
+
+impl Utterance {
+    /// A sentence in a reply of `language`, without pronunciations of the user's own.
+    #[must_use]
+    pub fn new(sentence: Sentence, language: Language) -> Self {
+        Self { sentence, language, pronunciations: Arc::default() }
+    }
 }
 
 /// A synthesiser failed.
