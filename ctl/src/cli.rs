@@ -104,6 +104,9 @@ pub(crate) enum Command {
     /// Choose who the companion is
     #[command(subcommand)]
     Profile(ProfileCommand),
+    /// See the voices, and how words are said
+    #[command(subcommand)]
+    Voice(VoiceCommand),
     /// Show the sound devices, and choose them
     Audio {
         #[command(subcommand)]
@@ -225,6 +228,33 @@ pub(crate) enum ProfileCommand {
     /// Write a profile as TOML to a file, or to stdout
     Export { key: String, file: Option<PathBuf> },
 }
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum VoiceCommand {
+    /// List the voices
+    List,
+    /// List the words that are said in a way of your own
+    Words,
+    /// Say a word in a way of your own, from the next reply on
+    #[command(after_help = PRONOUNCE)]
+    Word {
+        /// The word as it is written
+        written: String,
+        /// Other words, or tone-numbered pinyin
+        said: String,
+    },
+    /// Say a word again as the voice would say it
+    ForgetWord { written: String },
+    /// Show what the companion heard of its own voice
+    Heard,
+}
+
+/// How words may be given, for the help of `voice word`.
+const PRONOUNCE: &str = "\
+Examples:
+  companionctl voice word GIF \"jif\"
+  companionctl voice word 重庆 \"chong2 qing4\"    a syllable for each character
+  companionctl voice word kg 公斤";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AudioCommand {

@@ -165,6 +165,18 @@ messages! {
     Name: "name", "名字";
     Voice: "voice", "声音";
     Generation: "generation", "生成方式";
+    // voice
+    NoWords: "No words have a pronunciation of your own. Add one: companionctl voice word WORD HOW",
+        "还没有自定义读音。添加一个：companionctl voice word 词语 读法";
+    SaidAs: "said as", "读作";
+    SaidAgain: "said as the voice says it", "恢复默认读法";
+    Listened: "clauses listened to", "已自听分句";
+    Swallowed: "swallowed", "漏读";
+    Repeated: "repeated", "重复";
+    Added: "added", "多读";
+    MadeAgain: "made again", "重新合成";
+    SpokenWithSlips: "sounded with a slip", "带错播出";
+    TooLate: "no time to listen first", "来不及先听";
     // audio
     Nodes: "nodes", "节点";
     NotConnectedNode: "not connected", "未连接";

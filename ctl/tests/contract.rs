@@ -58,6 +58,7 @@ async fn introspected(bus: &Bus) -> BTreeMap<String, String> {
         model.as_str(),
         names::PROFILES,
         profile.as_str(),
+        names::VOICE,
         names::AUDIO,
         names::HEALTH,
         session.as_str(),
@@ -76,7 +77,7 @@ async fn introspected(bus: &Bus) -> BTreeMap<String, String> {
 async fn the_shipped_introspection_is_that_of_the_interfaces() {
     let bus = Bus::start();
     let all = introspected(&bus).await;
-    assert_eq!(all.len(), 10, "{:?}", all.keys());
+    assert_eq!(all.len(), 11, "{:?}", all.keys());
     let write = std::env::var_os("COMPANION_WRITE_XML").is_some();
     for (name, xml) in &all {
         let file = folder().join(format!("{name}.xml"));

@@ -167,3 +167,26 @@ async fn findings_come_worst_first_and_what_was_said_is_told() {
     assert!(said.starts_with("早上好\nhappy · heard"), "{said}");
     assert!(daemon.calls().contains(&"say 早上好 emotion=happy".to_owned()));
 }
+
+#[tokio::test]
+async fn words_and_voices_are_shown_and_an_unknown_word_is_an_error() {
+    let bus = Bus::start();
+    let daemon = Scripted::start(&bus).await;
+    let empty = bus.run(&["voice", "words"]).await;
+    assert!(empty.out.contains("companionctl voice word"), "{empty:?}");
+    let added = bus.run(&["voice", "word", "重庆", "chong2 qing4"]).await;
+    assert_eq!(added.out, "重庆 said as chong2 qing4\n", "{added:?}");
+    assert_eq!(daemon.calls(), ["pronounce 重庆 chong2 qing4"]);
+    let words = bus.run(&["voice", "words"]).await;
+    assert!(words.out.contains("重庆") && words.out.contains("chong2 qing4"), "{words:?}");
+    let gone = bus.run(&["voice", "forget-word", "长沙"]).await;
+    assert!(gone.code != Some(0) && gone.err.contains("长沙"), "{gone:?}");
+    let voices = bus.run(&["--lang", "zh", "voice", "list"]).await;
+    assert!(voices.out.contains("小伴") && voices.out.contains("使用中"), "{voices:?}");
+    assert!(voices.out.contains("no calm"), "{voices:?}");
+    let heard = bus.run(&["voice", "heard", "--json"]).await;
+    assert!(
+        heard.out.contains("\"listened\": 7") || heard.out.contains("\"listened\":7"),
+        "{heard:?}"
+    );
+}

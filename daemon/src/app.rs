@@ -11,27 +11,29 @@ use companion_dialogue::{History, Rules};
 use companion_emotion::Mood;
 use companion_memory::MemorySettings;
 use companion_store::OpenReport;
-use companion_tts::{EspeakVoice, Synthesizer, VoiceFile};
 use companion_turn::{BargeInRules, Machine, TurnSettings};
 use companion_types::{Emotion, EmotionSet, Language, PersonaProfile};
 use crossbeam_channel::bounded;
 
-use crate::config::Settings;
+use crate::config::{SelfHearingMode, Settings, TtsSettings};
 use crate::error::DaemonError;
 use crate::health::{Health, Stage, Watched};
 use crate::hear::{Ears, FrameSource};
 use crate::models::Slots;
 use crate::profiles::ProfileBook;
 use crate::recollection::{Opened, Recollection};
-use crate::turn::{Conversation, Driver, Input, Parts, ReplyJob, ReplySettings, ReplyStage, inbox};
-use crate::worker::{Heartbeat, MakePort, Worker, join_within, spawn};
+use crate::turn::{
+    Conversation, Driver, Input, Parts, ReplyJob, ReplySettings, ReplyStage, SelfHearing,
+    SelfHearingCounts, inbox,
+};
+use crate::voices::{self, Voice, VoiceInfo};
+use crate::word_book::WordBook;
+use crate::worker::{Heartbeat, Worker, join_within, spawn};
 
 /// Replies that may wait for the `reply` thread.
 const REPLIES: usize = 4;
 /// A thread that ends is waited for no longer than this.
 const GOODBYE: Duration = Duration::from_secs(5);
-
-type Voice = Box<dyn Synthesizer>;
 
 /// A running companion.
 #[derive(Debug)]
@@ -44,6 +46,8 @@ pub struct App {
     persona: Arc<ArcSwap<PersonaProfile>>,
     slots: Arc<Slots>,
     tts: Arc<Worker<Voice>>,
+    word_book: Arc<WordBook>,
+    self_hearing: Arc<SelfHearingCounts>,
     playback: Playback,
     ears: Ears,
     health: Arc<Health>,
@@ -63,19 +67,6 @@ pub type Feed = Box<dyn Fn() + Send>;
 
 /// Sound that is heard: the microphone's frames.
 pub type Device = Box<dyn FrameSource + Send>;
-
-fn voice(settings: &Settings, name: &str) -> Result<(Voice, MakePort<Voice>), DaemonError> {
-    let file = VoiceFile::open(&settings.paths.data.join("voices"), name)?;
-    let program = if settings.paths.espeak.as_os_str().is_empty() {
-        let beside = |exe: std::path::PathBuf| exe.with_file_name("companion-espeak");
-        std::env::current_exe().map_or_else(|_| "companion-espeak".into(), beside)
-    } else {
-        settings.paths.espeak.clone()
-    };
-    let make = move || EspeakVoice::new(program.clone(), file.espeak.clone());
-    let first: Voice = Box::new(make());
-    Ok((first, Box::new(move || Some(Box::new(make()) as Voice))))
-}
 
 /// The voice of a profile; one that names none has the configured one.
 fn voice_of<'a>(settings: &'a Settings, profile: &'a PersonaProfile) -> &'a str {
@@ -109,14 +100,27 @@ impl App {
                 settings.emotion.default
             ))
         })?;
-        let (first_voice, again) = voice(&settings, voice_of(&settings, &persona))?;
+        let (first_voice, again) = voices::open(&settings, voice_of(&settings, &persona))?;
         let tts = Arc::new(Worker::start("tts", first_voice, again)?);
         let (folders, models) = (&settings.paths.models, &settings.models);
         let budget = settings.dialogue.context_budget_tokens;
         let slots = Slots::start(folders, models, budget, opened.recollection.clone())?;
         let slots = Arc::new(slots);
         let persona = Arc::new(ArcSwap::from_pointee(persona));
-        let run = Run { settings, playback, opened, emotions, emotion, persona, slots, tts };
+        let word_book = Arc::new(WordBook::open(opened.recollection.clone())?);
+        let self_hearing = Arc::default();
+        let run = Run {
+            settings,
+            playback,
+            opened,
+            emotions,
+            emotion,
+            persona,
+            slots,
+            tts,
+            word_book,
+            self_hearing,
+        };
         run.start(profiles, device, feed)
     }
 
@@ -166,6 +170,24 @@ impl App {
         &self.tts
     }
 
+    pub(crate) fn word_book(&self) -> &WordBook {
+        &self.word_book
+    }
+
+    pub(crate) fn self_hearing(&self) -> &SelfHearingCounts {
+        &self.self_hearing
+    }
+
+    /// All voices.
+    pub(crate) fn voices(&self) -> Vec<VoiceInfo> {
+        voices::list(&self.settings.paths.data.join("voices"))
+    }
+
+    /// The voice in use.
+    pub(crate) fn voice_name(&self) -> String {
+        voice_of(&self.settings, &self.persona()).to_owned()
+    }
+
     pub(crate) fn ears(&self) -> &Ears {
         &self.ears
     }
@@ -186,7 +208,7 @@ impl App {
     /// When there is no such profile, its voice cannot be used, or it cannot be kept.
     pub fn activate(&self, key: &str) -> Result<(), DaemonError> {
         let profile = self.profiles.get(key)?;
-        let (first, again) = voice(&self.settings, voice_of(&self.settings, &profile))?;
+        let (first, again) = voices::open(&self.settings, voice_of(&self.settings, &profile))?;
         self.recollection.keep_profile(key)?;
         self.tts.replace(first, again)?;
         self.persona.store(Arc::new(profile));
@@ -242,6 +264,8 @@ struct Run {
     persona: Arc<ArcSwap<PersonaProfile>>,
     slots: Arc<Slots>,
     tts: Arc<Worker<Voice>>,
+    word_book: Arc<WordBook>,
+    self_hearing: Arc<SelfHearingCounts>,
 }
 
 impl Run {
@@ -301,6 +325,8 @@ impl Run {
             persona: self.persona,
             slots: self.slots,
             tts: self.tts,
+            word_book: self.word_book,
+            self_hearing: self.self_hearing,
             playback: self.playback,
             ears,
             health,
@@ -320,6 +346,8 @@ impl Run {
             persona: Arc::clone(&self.persona),
             emotions: Arc::clone(&self.emotions),
             rules: dialogue.rules.then(Rules::default),
+            pronunciations: self.word_book.ready(),
+            self_hearing: self.self_hearing(),
             settings: ReplySettings {
                 profiles: dialogue.profiles,
                 budget: dialogue.context_budget_tokens,
@@ -331,6 +359,14 @@ impl Run {
             news,
             beat,
         }
+    }
+
+    /// Who listens to the voice; nobody where that is switched off.
+    fn self_hearing(&self) -> Option<SelfHearing> {
+        let TtsSettings { self_hearing: mode, tries, .. } = self.settings.tts;
+        let asr = Arc::clone(&self.slots.stages().asr);
+        let counts = Arc::clone(&self.self_hearing);
+        (mode != SelfHearingMode::Off).then(|| SelfHearing::new(asr, mode, tries, counts))
     }
 
     fn turn_settings(&self) -> TurnSettings {

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use companion_asr::{Listener, ListenerSettings, Recognizer, RecognizerError};
+use companion_asr::{Agreement, Listener, ListenerSettings, Recognizer, RecognizerError, Wanted};
 use companion_audio::SimulatedRoom;
 use companion_types::{
     AudioFrame, ErrorKind, FRAME_MS, FRAME_SAMPLES, Language, RawTranscript, SampleClock,
 };
 
 use crate::backend::EarshotDetector;
+use crate::error::DaemonError;
 use crate::turn::Conversation;
 use crate::worker::{Heartbeat, Worker};
 
@@ -217,10 +218,22 @@ impl Recognizer for SharedRecognizer {
     ) -> Result<RawTranscript, RecognizerError> {
         let pcm = pcm.to_vec();
         let call = self.0.call_within(PATIENCE, move |asr| asr.transcribe(&pcm, language));
-        call.unwrap_or_else(|gone| {
-            Err(RecognizerError { message: gone.to_string(), kind: ErrorKind::Unavailable })
-        })
+        call.unwrap_or_else(|gone| Err(lost(&gone)))
     }
+
+    fn agree(
+        &mut self,
+        pcm: &[f32],
+        wanted: &[Wanted],
+    ) -> Result<Option<Agreement>, RecognizerError> {
+        let (pcm, wanted) = (pcm.to_vec(), wanted.to_vec());
+        let call = self.0.call_within(PATIENCE, move |asr| asr.agree(&pcm, &wanted));
+        call.unwrap_or_else(|gone| Err(lost(&gone)))
+    }
+}
+
+fn lost(gone: &DaemonError) -> RecognizerError {
+    RecognizerError { message: gone.to_string(), kind: ErrorKind::Unavailable }
 }
 
 /// Listens to `source` until it ends, telling `conversation` what is heard. Runs on the caller's

@@ -18,6 +18,8 @@ mod run;
 mod systemd;
 mod tasks;
 mod turn;
+mod voices;
+mod word_book;
 mod worker;
 
 pub use app::{App, Device, Feed};
@@ -26,7 +28,7 @@ pub use cli::{Arguments, BusArgument};
 pub use config::{
     AsrSettings, AudioBackend, AudioSettings, BusChoice, BusSettings, ConfigError, ConfigSources,
     DialogueSettings, EmotionSettings, HealthSettings, MemoryRoomSettings, ModelSettings,
-    PathSettings, ProfileSettings, Settings, TtsSettings, load as load_settings,
+    PathSettings, ProfileSettings, SelfHearingMode, Settings, TtsSettings, load as load_settings,
 };
 pub use error::DaemonError;
 pub use health::{Health, StageReport, StageState};

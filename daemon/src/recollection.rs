@@ -18,6 +18,8 @@ use crate::worker::Worker;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Name of the setting that holds the profile in use.
 const PROFILE: &[u8] = b"profile";
+/// Name of the setting that holds the user's own pronunciations.
+const PRONUNCIATIONS: &[u8] = b"pronunciations";
 
 /// Makes the embedder, also when the stage is started again.
 pub(crate) type MakeEmbedder = Box<dyn Fn() -> Result<Box<dyn Embedder>, DaemonError> + Send>;
@@ -196,6 +198,31 @@ impl Recollection {
         let key = key.to_owned();
         let put =
             move |remembering: &mut Remembering| remembering.0.put(Tree::Settings, PROFILE, &key);
+        Ok(self.0.call_within(PATIENCE, put)??)
+    }
+
+    /// The user's own pronunciations: words and how they are said.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub(crate) fn pronunciations(&self) -> Result<Vec<(String, String)>, DaemonError> {
+        let kept = self.0.call_within(PATIENCE, |(store, _)| {
+            store.get::<Vec<(String, String)>>(Tree::Settings, PRONUNCIATIONS)
+        })??;
+        Ok(kept.unwrap_or_default())
+    }
+
+    /// Keeps the pronunciations.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub(crate) fn keep_pronunciations(
+        &self,
+        entries: Vec<(String, String)>,
+    ) -> Result<(), DaemonError> {
+        let put = move |remembering: &mut Remembering| {
+            remembering.0.put(Tree::Settings, PRONUNCIATIONS, &entries)
+        };
         Ok(self.0.call_within(PATIENCE, put)??)
     }
 }

@@ -30,6 +30,7 @@ mod reply;
 mod say;
 mod status;
 mod turn;
+mod voice;
 
 /// What a command works with.
 pub(crate) struct Context {
@@ -91,6 +92,7 @@ pub(crate) async fn dispatch(command: Command, context: &Context, output: &mut O
         Command::Memory(command) => memory::run(context, output, command).await,
         Command::Model(command) => model::run(context, output, command).await,
         Command::Profile(command) => profile::run(context, output, command).await,
+        Command::Voice(command) => voice::run(context, output, command).await,
         Command::Audio { command } => audio::run(context, output, command).await,
         Command::Diagnose => diagnose::run(context, output).await,
         Command::Monitor { kinds, turns } => monitor::run(context, output, &kinds, turns).await,

@@ -12,6 +12,7 @@ use companion_bus::names;
 use companion_bus::profiles::{Profile, Profiles};
 use companion_bus::request::{Request, RequestService};
 use companion_bus::types::{Dict, MemoryItem, put};
+use companion_bus::voice::Voice;
 use companion_bus::{Error, Result};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -23,6 +24,7 @@ use crate::bus::Bus;
 mod manager;
 mod rooms;
 mod session;
+mod voice;
 
 pub(crate) use manager::{RATE, answer};
 pub(crate) use rooms::{OneModel, OneProfile, more};
@@ -63,6 +65,7 @@ impl Scripted {
         scripted.serve(names::MEMORY, Memory(scripted.clone())).await;
         scripted.serve(names::MODELS, Models(scripted.clone())).await;
         scripted.serve(names::PROFILES, Profiles(scripted.clone())).await;
+        scripted.serve(names::VOICE, Voice(scripted.clone())).await;
         scripted.serve(names::AUDIO, Audio(scripted.clone())).await;
         scripted.serve(names::HEALTH, Health(scripted.clone())).await;
         connection.request_name(names::BUS_NAME).await.unwrap();

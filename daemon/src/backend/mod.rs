@@ -5,6 +5,7 @@ mod causal_lm;
 mod embedder;
 mod empty;
 mod sensevoice;
+mod sound_alike;
 mod vad;
 
 pub use causal_lm::{LmCounter, LmGenerator};

@@ -14,5 +14,6 @@ mod requests;
 mod serve;
 mod session;
 mod sessions;
+mod voice;
 
 pub(crate) use serve::serve;

@@ -7,8 +7,9 @@ use companion_bus::health::Health;
 use companion_bus::manager::Manager;
 use companion_bus::memory::Memory;
 use companion_bus::models::Models;
-use companion_bus::names::{AUDIO, BUS_NAME, HEALTH, MEMORY, MODELS, PROFILES, ROOT};
+use companion_bus::names::{AUDIO, BUS_NAME, HEALTH, MEMORY, MODELS, PROFILES, ROOT, VOICE};
 use companion_bus::profiles::Profiles;
+use companion_bus::voice::Voice;
 use futures_util::StreamExt as _;
 use zbus::fdo::{DBusProxy, ObjectManager, RequestNameFlags, RequestNameReply};
 use zbus::{Connection, connection};
@@ -54,6 +55,7 @@ pub(crate) async fn serve(
         .serve_at(MEMORY, Memory(service()))
         .serve_at(MODELS, Models(service()))
         .serve_at(PROFILES, Profiles(service()))
+        .serve_at(VOICE, Voice(service()))
         .serve_at(AUDIO, Audio(service()))
         .serve_at(HEALTH, Health(service()))
         .build()

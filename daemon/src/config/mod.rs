@@ -10,5 +10,5 @@ pub use layers::{ConfigSources, load};
 pub use settings::{
     AsrSettings, AudioBackend, AudioSettings, BusChoice, BusSettings, DialogueSettings,
     EmotionSettings, HealthSettings, MemoryRoomSettings, ModelSettings, PathSettings,
-    ProfileSettings, Settings, TtsSettings,
+    ProfileSettings, SelfHearingMode, Settings, TtsSettings,
 };

@@ -230,12 +230,28 @@ impl Default for EmotionSettings {
 pub struct TtsSettings {
     /// Voice of profiles that name none: a folder under `voices`.
     pub voice: String,
+    /// Whether the recogniser listens to what the voice says.
+    pub self_hearing: SelfHearingMode,
+    /// How often a clause that says something else is made again.
+    pub tries: u32,
 }
 
 impl Default for TtsSettings {
     fn default() -> Self {
-        Self { voice: "default".to_owned() }
+        Self { voice: "default".to_owned(), self_hearing: SelfHearingMode::Auto, tries: 2 }
     }
+}
+
+/// Whose voice is listened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SelfHearingMode {
+    /// That of voices that do not sound the same twice.
+    Auto,
+    /// That of all voices.
+    Always,
+    /// Of none.
+    Off,
 }
 
 /// `[models]`

@@ -18,6 +18,11 @@ impl Gate {
         self.0.1.notify_all();
     }
 
+    /// Whether it is open.
+    pub(crate) fn is_open(&self) -> bool {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits until it is open; false when cancelled first.
     pub(crate) fn wait(&self, cancel: &Cancel) -> bool {
         let mut open = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);

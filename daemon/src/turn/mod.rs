@@ -5,6 +5,8 @@ mod conversation;
 mod driver;
 mod gate;
 mod reply;
+mod self_hearing;
+mod speaker;
 mod speech;
 
 pub use conversation::{Answer, AskId, Conversation, TurnEvent};
@@ -12,3 +14,4 @@ pub(crate) use conversation::{AskedBy, Input};
 pub(crate) use driver::{Driver, Parts, inbox};
 pub(crate) use gate::Gate;
 pub(crate) use reply::{LlmSlot, Remembering, ReplyJob, ReplyNews, ReplySettings, ReplyStage};
+pub(crate) use self_hearing::{SelfHearing, SelfHearingCounts};

@@ -16,6 +16,7 @@ use companion_dialogue::{
 use companion_memory::Memory;
 use companion_store::Store;
 use companion_tts::Synthesizer;
+use companion_tts::verbalize::Pronunciations;
 use companion_turn::{Stamp, TurnInput};
 use companion_types::{
     AnsweredBy, Cancel, Emotion, EmotionSet, ErrorKind, Language, MemoryHit, MemoryId, MemoryNote,
@@ -23,6 +24,7 @@ use companion_types::{
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
+use super::self_hearing::SelfHearing;
 use super::speech::{Speaking, Speech};
 use super::{Gate, Input};
 use crate::worker::{Heartbeat, Worker};
@@ -58,6 +60,8 @@ pub(crate) struct ReplyStage {
     pub(crate) persona: Arc<ArcSwap<PersonaProfile>>,
     pub(crate) emotions: Arc<EmotionSet>,
     pub(crate) rules: Option<Rules>,
+    pub(crate) pronunciations: Arc<ArcSwap<Pronunciations>>,
+    pub(crate) self_hearing: Option<SelfHearing>,
     pub(crate) settings: ReplySettings,
     pub(crate) news: SyncSender<Input>,
     pub(crate) beat: Heartbeat,

@@ -1,27 +1,22 @@
-//! The sound of one reply: text through the tag parser and the segmenter to clauses (`reply` thread), clauses
-//! through the voice to the playback queue (`tts` thread).
+//! The sound of one reply on the `reply` thread: text through the tag parser and the segmenter to clauses, which
+//! [`Speaker`] takes.
 
-use std::ops::ControlFlow;
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use companion_audio::{Playback, Resampler};
 use companion_emotion::TagParser;
-use companion_tts::{Segmenter, Synthesizer, Utterance};
+use companion_tts::Segmenter;
 use companion_turn::Stamp;
-use companion_types::{
-    Cancel, Emotion, Language, ReplyDelta, Sentence, SentenceSeq, TurnId, Viseme, WordTime,
-};
+use companion_types::{Emotion, Language, ReplyDelta, Sentence, SentenceSeq};
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, bounded};
 
-use super::{Gate, Input, ReplyJob, ReplyNews, ReplyStage};
-use crate::worker::Heartbeat;
+use super::speaker::Speaker;
+use super::{ReplyJob, ReplyNews, ReplyStage};
 
 /// Clauses that may wait for the voice.
 const SENTENCES_AHEAD: usize = 2;
 /// A waiting stage looks this often whether it is still wanted.
-const LOOK: Duration = Duration::from_millis(50);
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 /// Where the text of a reply goes: through the tag parser and the segmenter to the voice.
 pub(super) struct Speech<'a> {
@@ -167,6 +162,8 @@ impl Speaking {
             news: stage.news.clone(),
             beat: stage.tts.heartbeat(),
             language,
+            pronunciations: stage.pronunciations.load_full(),
+            check: stage.self_hearing.clone(),
         };
         let sent = stage.tts.send(move |voice| {
             speaker.speak_all(voice.as_mut(), &inbox);
@@ -213,75 +210,5 @@ impl Speaking {
                 _ => return,
             }
         }
-    }
-}
-
-/// The voice's side of one reply; runs on the `tts` thread.
-struct Speaker {
-    turn: TurnId,
-    gate: Gate,
-    cancel: Cancel,
-    playback: Playback,
-    news: SyncSender<Input>,
-    beat: Heartbeat,
-    language: Language,
-}
-
-impl Speaker {
-    fn speak_all(&self, voice: &mut dyn Synthesizer, inbox: &Receiver<Sentence>) {
-        loop {
-            self.beat.beat();
-            let sentence = match inbox.recv_timeout(LOOK) {
-                Ok(sentence) => sentence,
-                Err(RecvTimeoutError::Timeout) if !self.cancel.is_cancelled() => continue,
-                Err(_) => return,
-            };
-            if self.cancel.is_cancelled() {
-                return;
-            }
-            let utterance = Utterance::new(sentence, self.language);
-            if let Err(error) = self.speak(voice, &utterance) {
-                tracing::warn!(%error, "a clause was not spoken");
-            }
-        }
-    }
-
-    fn speak(
-        &self,
-        voice: &mut dyn Synthesizer,
-        utterance: &Utterance,
-    ) -> Result<(), companion_tts::SynthesizerError> {
-        let (from, to) = (voice.rate(), self.playback.rate());
-        let failed = |e: companion_audio::AudioError| companion_tts::SynthesizerError {
-            message: e.to_string(),
-            kind: companion_types::Kind::kind(&e),
-        };
-        let mut resampler = Resampler::new(from, to).map_err(failed)?;
-        let scale = |at: u64| at * u64::from(to.0) / u64::from(from.0.max(1));
-        voice.speak(utterance, &self.cancel, &mut |chunk| {
-            self.beat.beat();
-            let mut pcm = resampler.push(&chunk.pcm).unwrap_or_default();
-            if chunk.last {
-                pcm.extend(resampler.finish().unwrap_or_default());
-            }
-            let words = chunk.words.iter().map(|w| WordTime {
-                text_end: w.text_end,
-                start: scale(w.start),
-                end: scale(w.end),
-            });
-            let visemes = chunk.visemes.iter().map(|v| Viseme { at: scale(v.at), ..*v }).collect();
-            // The ledger must know a sample before it can be played.
-            let news = ReplyNews::Queued {
-                seq: chunk.seq,
-                samples: pcm.len() as u64,
-                words: words.collect(),
-                visemes,
-                last: chunk.last,
-            };
-            let _ = self.news.send(Input::Reply(self.turn, news));
-            let sounding = self.gate.wait(&self.cancel)
-                && self.playback.push_all(self.turn, &pcm, &self.cancel);
-            if sounding { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })
     }
 }

@@ -1,6 +1,7 @@
 //! Hearing: frames in, utterances out. Knows audio and text, never tensors. Everything here is
 //! synchronous and runs on the `hear` thread of a device.
 
+mod agreement;
 mod echo_text;
 mod endpointer;
 mod error;
@@ -9,6 +10,7 @@ mod ports;
 mod preroll;
 mod rich_text;
 
+pub use agreement::{Agreement, AgreementRules, Found, Slip, Stray, Wanted};
 pub use echo_text::EchoText;
 pub use endpointer::{Edge, EndpointReason, Endpointer, EndpointerSettings};
 pub use error::AsrError;

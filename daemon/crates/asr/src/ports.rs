@@ -3,6 +3,8 @@
 
 use companion_types::{ErrorKind, FRAME_SAMPLES, Language, RawTranscript};
 
+use crate::agreement::{Agreement, Wanted};
+
 /// Scores how likely a frame is speech (a VAD).
 pub trait SpeechDetector: Send {
     /// Probability of speech, 0..1, after hearing this 20 ms frame (320 samples, 16 kHz). A detector
@@ -36,4 +38,18 @@ pub trait Recognizer: Send {
         pcm: &[f32],
         language: Option<Language>,
     ) -> Result<RawTranscript, RecognizerError>;
+
+    /// How far `pcm` says what it should; `None` when the model cannot tell, or the sound is too short
+    /// to say it.
+    ///
+    /// # Errors
+    /// When the model fails.
+    fn agree(
+        &mut self,
+        pcm: &[f32],
+        wanted: &[Wanted],
+    ) -> Result<Option<Agreement>, RecognizerError> {
+        let _ = (pcm, wanted);
+        Ok(None)
+    }
 }

@@ -181,6 +181,18 @@ impl Playback {
         writer.turn == Some(turn) && self.shared.read.load(Ordering::Acquire) < writer.written
     }
 
+    /// Samples of `turn` that wait to be played.
+    #[must_use]
+    pub fn ahead(&self, turn: TurnId) -> u64 {
+        let writer = self.writer();
+        let read = self.shared.read.load(Ordering::Acquire);
+        if writer.turn == Some(turn) {
+            writer.written.saturating_sub(read.max(writer.start))
+        } else {
+            0
+        }
+    }
+
     fn played_of(&self, writer: &Writer) -> u64 {
         let read = self.shared.read.load(Ordering::Acquire);
         read.min(writer.written).saturating_sub(writer.start)

@@ -10,6 +10,8 @@ pub const MEMORY: &str = "/org/companiond/memory";
 pub const MODELS: &str = "/org/companiond/models";
 /// `Profiles1`; each profile lies below it.
 pub const PROFILES: &str = "/org/companiond/profiles";
+/// `Voice1`.
+pub const VOICE: &str = "/org/companiond/voice";
 /// `Audio1`.
 pub const AUDIO: &str = "/org/companiond/audio";
 /// `Health1`.

@@ -7,6 +7,7 @@ mod error;
 pub mod chat_template;
 pub mod ctc;
 pub mod ctc_beam;
+pub mod ctc_force;
 pub mod dsp;
 mod layers;
 pub mod models;

@@ -16,13 +16,15 @@ pub struct Utterance {
     pub language: Language,
     /// How the user wants words said.
     pub pronunciations: Arc<Pronunciations>,
+    /// How often this was made before: another attempt sounds otherwise where the voice can.
+    pub attempt: u32,
 }
 
 impl Utterance {
     /// A sentence in a reply of `language`, without pronunciations of the user's own.
     #[must_use]
     pub fn new(sentence: Sentence, language: Language) -> Self {
-        Self { sentence, language, pronunciations: Arc::default() }
+        Self { sentence, language, pronunciations: Arc::default(), attempt: 0 }
     }
 }
 
@@ -40,6 +42,11 @@ pub struct SynthesizerError {
 pub trait Synthesizer: Send {
     /// Rate of the samples it makes.
     fn rate(&self) -> SampleRate;
+
+    /// Whether another attempt at the same sentence sounds otherwise.
+    fn varies(&self) -> bool {
+        false
+    }
 
     /// Speaks one sentence, pushing chunks of 100-400 ms to `sink` as soon as they are there; the
     /// final one is marked `last` and comes even when nothing can be spoken (then without samples).

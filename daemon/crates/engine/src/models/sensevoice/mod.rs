@@ -21,6 +21,7 @@ use crate::{
     EngineError,
     ctc::{self, Aligned, LogProbs},
     ctc_beam::BeamSettings,
+    ctc_force::{Forced, TokenSets, force},
     dsp::{Cmvn, Features, Frontend},
     sentencepiece::SentencePiece,
     weights::ModelDirectory,
@@ -195,15 +196,30 @@ impl SenseVoice {
         if pcm.len() < self.frontend.settings().fbank.frame_samples() {
             return Ok(CtcText::default());
         }
-        if let Some(at) = pcm.iter().position(|sample| !sample.is_finite()) {
-            return Err(EngineError::Input {
-                what: "audio",
-                problem: format!("sample {at} is not a finite number"),
-            });
-        }
+        finite(pcm)?;
         let features = self.features(pcm)?;
         let (values, classes) = self.log_probs(&features, options.queries(), &mut |_, _| Ok(()))?;
         Ok(self.decode(LogProbs::new(&values, classes), options))
+    }
+
+    /// How far an utterance says `words`. Rows are counted from the
+    /// begin of the audio, 60 ms each. `None` when it is too short to say them.
+    ///
+    /// # Errors
+    /// As [`Self::transcribe`].
+    pub fn force(
+        &mut self,
+        pcm: &[f32],
+        words: &[TokenSets],
+        options: &SenseVoiceOptions,
+    ) -> Result<Option<Forced>, EngineError> {
+        if pcm.len() < self.frontend.settings().fbank.frame_samples() {
+            return Ok(None);
+        }
+        finite(pcm)?;
+        let features = self.features(pcm)?;
+        let (values, classes) = self.log_probs(&features, options.queries(), &mut |_, _| Ok(()))?;
+        Ok(force(LogProbs::new(&values, classes).from_row(QUERY_ROWS), words))
     }
 
     /// Features of a clip.
@@ -297,6 +313,16 @@ impl SenseVoice {
             end_ms: ms(token.rows.end),
             probability: token.probability,
         }
+    }
+}
+
+fn finite(pcm: &[f32]) -> Result<(), EngineError> {
+    match pcm.iter().position(|sample| !sample.is_finite()) {
+        None => Ok(()),
+        Some(at) => Err(EngineError::Input {
+            what: "audio",
+            problem: format!("sample {at} is not a finite number"),
+        }),
     }
 }
 

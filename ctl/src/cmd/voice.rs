@@ -1,0 +1,119 @@
+//! `voice`: the voices, how words are said, and what the companion heard of itself.
+
+use companion_bus::Dict;
+use companion_bus::types::get;
+use companion_bus::voice::VoiceProxy;
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::cli::VoiceCommand;
+use crate::exit::Outcome;
+use crate::messages::{Lang, Message};
+use crate::output::{Output, Paint, one_line};
+
+pub(crate) async fn run(context: &Context, output: &mut Output, command: VoiceCommand) -> Outcome {
+    let voice = VoiceProxy::new(&context.connection).await?;
+    match command {
+        VoiceCommand::List => list(output, &voice).await,
+        VoiceCommand::Words => words(output, &voice).await,
+        VoiceCommand::Word { written, said } => {
+            voice.pronounce(written.clone(), said.clone(), Dict::new()).await?;
+            if output.json {
+                output.value(&json!({ "written": written, "said": said }))?;
+            } else {
+                let (written, said) = (one_line(&written), one_line(&said));
+                output.line(format!("{written} {} {said}", output.text(Message::SaidAs)))?;
+            }
+            Ok(())
+        }
+        VoiceCommand::ForgetWord { written } => {
+            voice.forget_pronunciation(written.clone(), Dict::new()).await?;
+            if output.json {
+                output.value(&json!({ "written": written }))?;
+            } else {
+                let written = one_line(&written);
+                output.line(format!("{written} {}", output.text(Message::SaidAgain)))?;
+            }
+            Ok(())
+        }
+        VoiceCommand::Heard => heard(output, &voice).await,
+    }
+}
+
+async fn list(output: &mut Output, voice: &VoiceProxy<'_>) -> Outcome {
+    let voices = voice.voices(Dict::new()).await?;
+    let active = voice.active().await?;
+    let text = |dict: &Dict, key: &str| get::<String>(dict, key).unwrap_or_default();
+    let emotions = |dict: &Dict| get::<Vec<String>>(dict, "emotions").unwrap_or_default();
+    if output.json {
+        let one = |(name, dict): &(String, Dict)| {
+            json!({
+                "name": name,
+                "names": { "zh": text(dict, "name_zh"), "en": text(dict, "name_en") },
+                "engine": text(dict, "engine"),
+                "emotions": emotions(dict),
+                "problem": text(dict, "problem"),
+            })
+        };
+        let voices: Vec<Value> = voices.iter().map(one).collect();
+        output.value(&json!({ "active": active, "voices": voices }))?;
+        return Ok(());
+    }
+    let own = if output.lang == Lang::Zh { "name_zh" } else { "name_en" };
+    let row = |(name, dict): &(String, Dict)| {
+        let problem = text(dict, "problem");
+        let mark = if *name == active { output.text(Message::Active) } else { "" };
+        let about = if problem.is_empty() {
+            emotions(dict).join(" ")
+        } else {
+            output.paint(Paint::Red, &one_line(&problem))
+        };
+        vec![
+            one_line(name),
+            one_line(&text(dict, own)),
+            text(dict, "engine"),
+            mark.to_owned(),
+            one_line(&about),
+        ]
+    };
+    let rows: Vec<Vec<String>> = voices.iter().map(row).collect();
+    output.table(&rows)?;
+    Ok(())
+}
+
+async fn words(output: &mut Output, voice: &VoiceProxy<'_>) -> Outcome {
+    let entries = voice.pronunciations(Dict::new()).await?;
+    if output.json {
+        let one = |(written, said): &(String, String)| json!({ "written": written, "said": said });
+        output.value(&json!({ "words": entries.iter().map(one).collect::<Vec<_>>() }))?;
+        return Ok(());
+    }
+    if entries.is_empty() {
+        output.line(output.text(Message::NoWords))?;
+        return Ok(());
+    }
+    let row = |(written, said): &(String, String)| vec![one_line(written), one_line(said)];
+    let rows: Vec<Vec<String>> = entries.iter().map(row).collect();
+    output.table(&rows)?;
+    Ok(())
+}
+
+async fn heard(output: &mut Output, voice: &VoiceProxy<'_>) -> Outcome {
+    let counts = voice.self_hearing().await?;
+    if output.json {
+        output.value(&json!(counts))?;
+        return Ok(());
+    }
+    for (key, message) in [
+        ("listened", Message::Listened),
+        ("swallowed", Message::Swallowed),
+        ("repeated", Message::Repeated),
+        ("added", Message::Added),
+        ("made_again", Message::MadeAgain),
+        ("spoken_with_slips", Message::SpokenWithSlips),
+        ("too_late", Message::TooLate),
+    ] {
+        output.field(message, counts.get(key).copied().unwrap_or_default().to_string())?;
+    }
+    Ok(())
+}
