@@ -3,6 +3,8 @@
 
 mod audio;
 mod bert;
+mod formula;
+mod fullsize;
 mod s1;
 mod s2;
 mod sampler;
@@ -21,6 +23,9 @@ use super::{Case, Findings, HostTensor, Tolerance, asr::layout, tensors};
 
 /// Relative to the largest expected magnitude (README of the fixtures).
 pub(super) const STAGE: Tolerance = Tolerance { measure: super::Measure::RelativeMax, limit: 1e-4 };
+/// The same for a filterbank.
+pub(super) const FILTERBANK: Tolerance =
+    Tolerance { measure: super::Measure::RelativeMax, limit: 1e-3 };
 /// The same for waves.
 pub(super) const WAVE: Tolerance = Tolerance { measure: super::Measure::RelativeMax, limit: 1e-3 };
 
@@ -48,15 +53,7 @@ pub fn cases(folder: &Path) -> anyhow::Result<Vec<Case>> {
     }
     cases.extend(unbuilt(folder, "e2e/cases.json", "cases", "the whole pipeline")?);
     cases.extend(text::cases(folder)?);
-    let recipe = folder.join("fullsize/recipe.json");
-    if recipe.exists() {
-        let described = layout::json(&recipe)?;
-        let models = described.get("models").and_then(Value::as_object);
-        for model in models.into_iter().flat_map(serde_json::Map::keys) {
-            let name = format!("fullsize/{model}");
-            cases.push(Case::not_built(name, "full-size models with formula weights"));
-        }
-    }
+    cases.extend(fullsize::cases(folder)?);
     Ok(cases)
 }
 

@@ -13,7 +13,7 @@ mod resample;
 mod spectrum;
 
 pub use cmvn::Cmvn;
-pub use fbank::{Fbank, FbankSettings};
+pub use fbank::{Fbank, FbankSettings, Window};
 pub use frontend::{Frontend, FrontendSettings};
 pub use lfr::LowFrameRate;
 pub use online::OnlineFrontend;

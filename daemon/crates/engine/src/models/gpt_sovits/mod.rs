@@ -10,6 +10,7 @@ mod load;
 pub mod s1;
 pub mod s2;
 pub mod sampler;
+pub mod speaker;
 pub mod stream;
 
 /// Takes a stage's name and rows, so that stages can be compared with a reference.
