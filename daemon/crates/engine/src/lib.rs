@@ -12,6 +12,7 @@ mod layers;
 pub mod models;
 pub mod ngram;
 mod quant;
+mod random;
 pub mod sampling;
 pub mod sentencepiece;
 pub mod tokenizer;

@@ -3,6 +3,7 @@
 
 mod audio;
 mod bert;
+mod e2e;
 mod formula;
 mod fullsize;
 mod s1;
@@ -17,7 +18,6 @@ use std::{
 
 use anyhow::Context as _;
 use candle_core::Tensor;
-use serde_json::Value;
 
 use super::{Case, Findings, HostTensor, Tolerance, asr::layout, tensors};
 
@@ -51,33 +51,10 @@ pub fn cases(folder: &Path) -> anyhow::Result<Vec<Case>> {
     if folder.join("bert/cases.json").exists() {
         cases.extend(bert::cases(folder)?);
     }
-    cases.extend(unbuilt(folder, "e2e/cases.json", "cases", "the whole pipeline")?);
+    cases.extend(e2e::cases(folder)?);
     cases.extend(text::cases(folder)?);
     cases.extend(fullsize::cases(folder)?);
     Ok(cases)
-}
-
-/// A case for every entry of a list that cannot be run.
-fn unbuilt(root: &Path, place: &str, list: &str, what: &str) -> anyhow::Result<Vec<Case>> {
-    let path = root.join(place);
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    let described = layout::json(&path)?;
-    let entries = described.get(list).or(Some(&described)).and_then(Value::as_array);
-    let folder = place.split('/').next().unwrap_or_default();
-    let key = |entry: &Value| {
-        ["name", "key", "id"].iter().find_map(|key| Some(entry.get(*key)?.as_str()?.to_owned()))
-    };
-    Ok(entries
-        .into_iter()
-        .flatten()
-        .enumerate()
-        .map(|(i, entry)| {
-            let name = key(entry).unwrap_or_else(|| i.to_string());
-            Case::not_built(format!("{folder}/{name}"), what)
-        })
-        .collect())
 }
 
 /// Other flavours of the files: each must load and speak as recorded.
