@@ -13,6 +13,7 @@ mod layers;
 pub mod models;
 pub mod ngram;
 mod quant;
+mod random;
 pub mod sampling;
 pub mod sentencepiece;
 pub mod tokenizer;

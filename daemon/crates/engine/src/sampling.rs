@@ -1,6 +1,8 @@
 //! Draws the next token. Order and definitions of transformers' generation: repetition penalty →
 //! temperature → top-k → top-p → min-p, then a draw; each step sees what the one before left.
 
+use crate::random::Random;
+
 /// How to draw.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SamplingOptions {
@@ -113,14 +115,14 @@ pub fn softmax(scores: &[f32]) -> Vec<f32> {
 #[derive(Debug)]
 pub struct Sampler {
     options: SamplingOptions,
-    state: u64,
+    random: Random,
 }
 
 impl Sampler {
     /// A sampler at the start of its sequence.
     #[must_use]
     pub fn new(options: SamplingOptions) -> Self {
-        Self { options, state: options.seed.wrapping_add(0x9e37_79b9_7f4a_7c15) }
+        Self { options, random: Random::new(options.seed) }
     }
 
     /// The next token. `banned` are not taken.
@@ -132,7 +134,7 @@ impl Sampler {
         }
         filter(scores, seen, &self.options);
         let at = if self.options.temperature > 0.0 {
-            let mut left = self.uniform();
+            let mut left = self.random.uniform();
             let probabilities = softmax(scores);
             probabilities
                 .iter()
@@ -145,17 +147,6 @@ impl Sampler {
             likeliest(scores)
         };
         u32::try_from(at).unwrap_or_default()
-    }
-
-    /// Uniform in 0..1, from splitmix64 (Steele et al. 2014).
-    fn uniform(&mut self) -> f32 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        #[expect(clippy::cast_precision_loss, reason = "24 bits fit exactly")]
-        let value = ((z ^ (z >> 31)) >> 40) as f32;
-        value / 16_777_216.0
     }
 }
 

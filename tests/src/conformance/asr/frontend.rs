@@ -63,6 +63,7 @@ pub(super) fn cases(root: &Path, folder: &Path) -> anyhow::Result<Vec<Case>> {
         mel_bins: layout::number(config, "n_mels")?,
         frame_ms: size("frame_length")?,
         hop_ms: size("frame_shift")?,
+        ..FbankSettings::default()
     };
     let place = Place { root: root.into(), folder: folder.into(), settings, dither };
     let mut cases = Vec::new();

@@ -1,19 +1,20 @@
-//! Reference clips from their samples: rates, spectrum, hidden states and codes. The
-//! speaker's filterbank and embedding are not built yet and count as misses of their own.
+//! Reference clips from their samples: rates, spectrum, hidden states and codes, the speaker's
+//! filterbank and embedding.
 
 use std::path::Path;
 
 use anyhow::Context as _;
+use candle_core::Tensor;
 use companion_engine::{
     EngineError,
-    dsp::{linear_spectrum, resample},
-    models::gpt_sovits::{hubert::Hubert, s2::S2},
+    dsp::{linear_spectrum, resample, resample_steep},
+    models::gpt_sovits::{hubert::Hubert, s2::S2, speaker::Speaker},
 };
 use serde_json::Value;
 
 use super::{
-    super::{Findings, Settings},
-    Case, STAGE, compare, ids, layout, read, recorded,
+    super::{Findings, Measure, Settings, Tolerance},
+    Case, FILTERBANK, Recorded, STAGE, compare, ids, layout, read, recorded,
 };
 
 pub(super) fn cases(root: &Path) -> anyhow::Result<Vec<Case>> {
@@ -30,6 +31,9 @@ pub(super) fn cases(root: &Path) -> anyhow::Result<Vec<Case>> {
                 let got = resample(input, from.parse()?, to.parse()?)?;
                 let want = recorded(&all, &format!("torchaudio.{name}"))?;
                 found.values("torchaudio", &got, &want.values, STAGE);
+                let got = resample_steep(input, from.parse()?, to.parse()?)?;
+                let want = recorded(&all, &format!("soxr_hq.{name}"))?;
+                inside(found, &got, &want.values);
                 Ok(())
             }));
         }
@@ -39,10 +43,16 @@ pub(super) fn cases(root: &Path) -> anyhow::Result<Vec<Case>> {
         let name = layout::text(clip, "name")?.to_owned();
         let wav = root.join(layout::text(clip, "file")?);
         let root = root.to_owned();
-        cases.push(Case::not_built(
-            format!("audio/{name}/speaker"),
-            "filterbank and speaker embedding",
-        ));
+        for weights in ["sv.ckpt", "sv.safetensors"] {
+            let model = root.join("models").join(weights);
+            if model.exists() {
+                let (root, name) = (root.clone(), name.clone());
+                let case = format!("audio/{name}/speaker/{weights}");
+                cases.push(Case::new(case, move |settings, found| {
+                    speaker(&root, &name, &model, settings, found)
+                }));
+            }
+        }
         for weights in ["pytorch_model.bin", "weights_f32.safetensors"] {
             if root.join("models/hubert").join(weights).exists() {
                 let (root, name, clip) = (root.clone(), name.clone(), clip.clone());
@@ -71,6 +81,16 @@ pub(super) fn cases(root: &Path) -> anyhow::Result<Vec<Case>> {
     Ok(cases)
 }
 
+/// Compares with a resampler that need not be matched but within -60 dB of full scale; how it
+/// begins and ends is its own affair.
+fn inside(found: &mut Findings, got: &[f32], want: &[f32]) {
+    found.exact("soxr_hq length", &got.len(), &want.len());
+    let edge = 300.min(got.len() / 2);
+    let middle = |pcm: &[f32]| pcm.get(edge..pcm.len() - edge).unwrap_or_default().to_vec();
+    let limit = Tolerance { measure: Measure::RelativeMax, limit: 5e-3 };
+    found.values("soxr_hq", &middle(got), &middle(want), limit);
+}
+
 /// Hidden states from the recorded samples, and the codes of every synthesiser.
 fn codes(
     root: &Path,
@@ -89,16 +109,8 @@ fn codes(
     let hidden = model.hidden(&pcm, &mut |stage, rows| {
         // Of the first convolution the first rows are recorded.
         let head = format!("{stage}_head");
-        match all.get(&head).and_then(|want| want.shape.last().copied()) {
-            Some(length) if length <= rows.dims()[1] => {
-                let rows = rows
-                    .narrow(1, 0, length)
-                    .and_then(|rows| rows.contiguous())
-                    .map_err(|source| EngineError::Compute { stage: "the head", source })?;
-                compare(found, (&all, &file), (&head, &head), &rows, STAGE)
-            }
-            _ => compare(found, (&all, &file), (stage, stage), rows, STAGE),
-        }
+        let name = if all.contains_key(&head) { &head } else { stage };
+        beginning(found, (&all, &file), name, rows)
     })?;
     let versions = clip.get("codes").and_then(Value::as_object);
     for version in versions.into_iter().flat_map(serde_json::Map::keys) {
@@ -115,8 +127,49 @@ fn codes(
     Ok(())
 }
 
+/// Filterbank and embedding from the recorded samples.
+fn speaker(
+    root: &Path,
+    name: &str,
+    model: &Path,
+    settings: &Settings,
+    found: &mut Findings,
+) -> anyhow::Result<()> {
+    let device = super::super::asr::device(settings)?;
+    let file = format!("audio/{name}.safetensors");
+    let (all, _) = read(root, &file)?;
+    let pcm = &recorded(&all, "audio16k_sv")?.values;
+    let model = Speaker::open(model, &device)?;
+    let embedding = model.embedding(pcm, &mut |stage, rows| match stage {
+        "fbank" => compare(found, (&all, &file), (stage, stage), rows, FILTERBANK),
+        _ => beginning(found, (&all, &file), stage, rows),
+    })?;
+    found.exact("width", &model.width(), &embedding.len());
+    found.values("sv_emb", &embedding, &recorded(&all, "sv_emb")?.values, STAGE);
+    found.all_compared(all.keys(), "fbank", &[]);
+    found.all_compared(all.keys(), "sv.", &[]);
+    Ok(())
+}
+
+/// Compares the first columns of a stage, as many as are recorded.
+fn beginning(
+    found: &mut Findings,
+    (all, file): (&Recorded, &str),
+    name: &str,
+    rows: &Tensor,
+) -> Result<(), EngineError> {
+    let last = rows.rank() - 1;
+    let shown = all.get(name).and_then(|want| want.shape.last().copied());
+    let length = shown.map_or(rows.dims()[last], |length| length.min(rows.dims()[last]));
+    let rows = rows
+        .narrow(last, 0, length)
+        .and_then(|rows| rows.contiguous())
+        .map_err(|source| EngineError::Compute { stage: "the beginning", source })?;
+    compare(found, (all, file), (name, name), &rows, STAGE)
+}
+
 /// A clip's channels averaged, and its rate.
-fn mono(path: &Path) -> anyhow::Result<(Vec<f32>, u32)> {
+pub(super) fn mono(path: &Path) -> anyhow::Result<(Vec<f32>, u32)> {
     let mut reader =
         hound::WavReader::open(path).with_context(|| format!("opening {}", path.display()))?;
     let format = reader.spec();

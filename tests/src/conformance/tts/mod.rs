@@ -3,6 +3,9 @@
 
 mod audio;
 mod bert;
+mod e2e;
+mod formula;
+mod fullsize;
 mod s1;
 mod s2;
 mod sampler;
@@ -15,12 +18,14 @@ use std::{
 
 use anyhow::Context as _;
 use candle_core::Tensor;
-use serde_json::Value;
 
 use super::{Case, Findings, HostTensor, Tolerance, asr::layout, tensors};
 
 /// Relative to the largest expected magnitude (README of the fixtures).
 pub(super) const STAGE: Tolerance = Tolerance { measure: super::Measure::RelativeMax, limit: 1e-4 };
+/// The same for a filterbank.
+pub(super) const FILTERBANK: Tolerance =
+    Tolerance { measure: super::Measure::RelativeMax, limit: 1e-3 };
 /// The same for waves.
 pub(super) const WAVE: Tolerance = Tolerance { measure: super::Measure::RelativeMax, limit: 1e-3 };
 
@@ -46,41 +51,10 @@ pub fn cases(folder: &Path) -> anyhow::Result<Vec<Case>> {
     if folder.join("bert/cases.json").exists() {
         cases.extend(bert::cases(folder)?);
     }
-    cases.extend(unbuilt(folder, "e2e/cases.json", "cases", "the whole pipeline")?);
+    cases.extend(e2e::cases(folder)?);
     cases.extend(text::cases(folder)?);
-    let recipe = folder.join("fullsize/recipe.json");
-    if recipe.exists() {
-        let described = layout::json(&recipe)?;
-        let models = described.get("models").and_then(Value::as_object);
-        for model in models.into_iter().flat_map(serde_json::Map::keys) {
-            let name = format!("fullsize/{model}");
-            cases.push(Case::not_built(name, "full-size models with formula weights"));
-        }
-    }
+    cases.extend(fullsize::cases(folder)?);
     Ok(cases)
-}
-
-/// A case for every entry of a list that cannot be run.
-fn unbuilt(root: &Path, place: &str, list: &str, what: &str) -> anyhow::Result<Vec<Case>> {
-    let path = root.join(place);
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    let described = layout::json(&path)?;
-    let entries = described.get(list).or(Some(&described)).and_then(Value::as_array);
-    let folder = place.split('/').next().unwrap_or_default();
-    let key = |entry: &Value| {
-        ["name", "key", "id"].iter().find_map(|key| Some(entry.get(*key)?.as_str()?.to_owned()))
-    };
-    Ok(entries
-        .into_iter()
-        .flatten()
-        .enumerate()
-        .map(|(i, entry)| {
-            let name = key(entry).unwrap_or_else(|| i.to_string());
-            Case::not_built(format!("{folder}/{name}"), what)
-        })
-        .collect())
 }
 
 /// Other flavours of the files: each must load and speak as recorded.

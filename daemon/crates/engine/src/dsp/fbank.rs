@@ -1,6 +1,7 @@
-//! Log-mel filterbank energies as Kaldi's `fbank` makes them with FunASR's settings: per frame the
-//! mean is taken off, then pre-emphasis 0.97, Hamming window, zero-padding to a power of two, power
-//! spectrum, mel filters, logarithm. A frame is computed in buffers made once.
+//! Log-mel filterbank energies as Kaldi's `fbank` makes them: per frame the mean is taken off, then
+//! pre-emphasis 0.97, a window, zero-padding to a power of two, power spectrum, mel filters,
+//! logarithm. Models differ in the window and in the scale of the samples. A frame is computed in
+//! buffers made once.
 
 use std::{fmt, sync::Arc};
 
@@ -9,13 +10,34 @@ use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex32};
 use super::mel::MelBank;
 use crate::EngineError;
 
-/// Samples are taken on the scale of 16-bit integers.
-const SCALE: f32 = 32_768.0;
 const PRE_EMPHASIS: f32 = 0.97;
 /// Lowest frequency of the filters, hertz (Kaldi's default).
 const LOW_HERTZ: f64 = 20.0;
 /// Smallest energy whose logarithm is taken: f32's machine epsilon.
 const FLOOR: f32 = f32::EPSILON;
+
+/// What a frame is weighed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// Hamming's, the one of FunASR's front ends.
+    Hamming,
+    /// Kaldi's own default: Hann's to the power of 0.85.
+    Povey,
+}
+
+impl Window {
+    /// The weights of a frame of `length` samples, equal at both ends.
+    #[expect(clippy::cast_precision_loss, reason = "a frame has few samples")]
+    #[expect(clippy::cast_possible_truncation, reason = "the window is kept as f32")]
+    fn weights(self, length: usize) -> Vec<f32> {
+        let turn = std::f64::consts::TAU / (length - 1) as f64;
+        let weight = |cosine: f64| match self {
+            Self::Hamming => 0.54 - 0.46 * cosine,
+            Self::Povey => (0.5 - 0.5 * cosine).powf(0.85),
+        };
+        (0..length).map(|i| weight((turn * i as f64).cos()) as f32).collect()
+    }
+}
 
 /// What a filterbank computes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,6 +50,10 @@ pub struct FbankSettings {
     pub frame_ms: u32,
     /// From the start of a frame to the start of the next, milliseconds.
     pub hop_ms: u32,
+    /// What each frame is weighed with.
+    pub window: Window,
+    /// What samples (-1..1) are multiplied by: 32768 for the scale of 16-bit integers.
+    pub amplitude: f32,
 }
 
 impl FbankSettings {
@@ -45,15 +71,23 @@ impl FbankSettings {
 }
 
 impl Default for FbankSettings {
-    /// FunASR's: 16 kHz, 80 filters, 25 ms every 10 ms.
+    /// FunASR's: 16 kHz, 80 filters, 25 ms every 10 ms, samples as 16-bit integers.
     fn default() -> Self {
-        Self { sample_rate: 16_000, mel_bins: 80, frame_ms: 25, hop_ms: 10 }
+        Self {
+            sample_rate: 16_000,
+            mel_bins: 80,
+            frame_ms: 25,
+            hop_ms: 10,
+            window: Window::Hamming,
+            amplitude: 32_768.0,
+        }
     }
 }
 
 /// Everything that depends on the length of a frame.
 struct Frame {
     window: Vec<f32>,
+    amplitude: f32,
     fft: Arc<dyn RealToComplex<f32>>,
     mel: MelBank,
     samples: Vec<f32>,
@@ -63,15 +97,13 @@ struct Frame {
 }
 
 impl Frame {
-    #[expect(clippy::cast_precision_loss, reason = "a frame has few samples")]
-    #[expect(clippy::cast_possible_truncation, reason = "the window is kept as f32")]
     fn new(settings: &FbankSettings, length: usize) -> Self {
         let fft_size = length.next_power_of_two();
         let fft = RealFftPlanner::<f32>::new().plan_fft_forward(fft_size);
-        let turn = std::f64::consts::TAU / (length - 1) as f64;
         let high = f64::from(settings.sample_rate) / 2.0;
         Self {
-            window: (0..length).map(|i| (0.54 - 0.46 * (turn * i as f64).cos()) as f32).collect(),
+            window: settings.window.weights(length),
+            amplitude: settings.amplitude,
             mel: MelBank::new(settings.mel_bins, fft_size, settings.sample_rate, (LOW_HERTZ, high)),
             samples: fft.make_input_vec(),
             spectrum: fft.make_output_vec(),
@@ -87,7 +119,7 @@ impl Frame {
         let (frame, padding) = self.samples.split_at_mut(length);
         padding.fill(0.0);
         for (to, from) in frame.iter_mut().zip(pcm) {
-            *to = from * SCALE;
+            *to = from * self.amplitude;
         }
         #[expect(clippy::cast_precision_loss, reason = "a frame has few samples")]
         let mean = frame.iter().sum::<f32>() / length as f32;
@@ -132,7 +164,8 @@ impl Fbank {
         let usable = (4_000..=192_000).contains(&settings.sample_rate)
             && (1..=512).contains(&settings.mel_bins)
             && (1..=1_000).contains(&settings.frame_ms)
-            && (1..=settings.frame_ms).contains(&settings.hop_ms);
+            && (1..=settings.frame_ms).contains(&settings.hop_ms)
+            && settings.amplitude.is_finite();
         if !usable {
             return Err(EngineError::Input {
                 what: "filterbank settings",
@@ -224,12 +257,34 @@ mod tests {
     }
 
     #[test]
+    fn the_windows_differ_at_their_ends_and_meet_in_the_middle() {
+        let (hamming, povey) = (Window::Hamming.weights(5), Window::Povey.weights(5));
+        assert!((hamming[0] - 0.08).abs() < 1e-6 && povey[0].abs() < 1e-6, "{hamming:?} {povey:?}");
+        assert!((hamming[1] - 0.54).abs() < 1e-6, "{hamming:?}");
+        assert!((povey[1] - 0.5f32.powf(0.85)).abs() < 1e-6, "{povey:?}");
+        assert!((hamming[2] - 1.0).abs() < 1e-6 && (povey[2] - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_amplitude_moves_every_logarithm_by_twice_its_own() {
+        let tone: Vec<f32> = (0..400u16).map(|i| (f32::from(i) * 0.7).sin()).collect();
+        let rows = |amplitude| {
+            let settings = FbankSettings { amplitude, ..FbankSettings::default() };
+            Fbank::new(settings).unwrap().clip(&tone).unwrap()
+        };
+        let (quiet, loud) = (rows(1_024.0), rows(32_768.0));
+        let step = 2.0 * 32f32.ln();
+        assert!(quiet.iter().zip(&loud).all(|(q, l)| (l - q - step).abs() < 1e-3));
+    }
+
+    #[test]
     fn settings_without_a_usable_frame_are_refused() {
         for broken in [
             FbankSettings { mel_bins: 0, ..FbankSettings::default() },
             FbankSettings { hop_ms: 0, ..FbankSettings::default() },
             FbankSettings { sample_rate: 0, ..FbankSettings::default() },
             FbankSettings { hop_ms: 30, ..FbankSettings::default() },
+            FbankSettings { amplitude: f32::NAN, ..FbankSettings::default() },
         ] {
             assert!(Fbank::new(broken).is_err(), "{broken:?}");
         }

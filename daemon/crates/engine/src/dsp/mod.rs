@@ -13,11 +13,11 @@ mod resample;
 mod spectrum;
 
 pub use cmvn::Cmvn;
-pub use fbank::{Fbank, FbankSettings};
+pub use fbank::{Fbank, FbankSettings, Window};
 pub use frontend::{Frontend, FrontendSettings};
 pub use lfr::LowFrameRate;
 pub use online::OnlineFrontend;
-pub use resample::resample;
+pub use resample::{resample, resample_steep};
 pub use spectrum::{SPECTRUM_BINS, linear_spectrum};
 
 /// Feature rows, one after another.

@@ -166,6 +166,22 @@ impl S1 {
         self.bert.inputs()
     }
 
+    /// How near the embedding of every code is to that of `code`: the cosine, −1 to 1.
+    ///
+    /// # Errors
+    /// When there is no such code.
+    pub fn likeness(&self, code: u32) -> Result<Vec<f32>, EngineError> {
+        known("codes", &[code], self.audio.dims()[0])?;
+        let likeness = || {
+            let one = self.audio.embedding(&Tensor::new(&[code], &self.device)?)?;
+            let products = self.audio.matmul(&one.t()?)?.flatten_all()?;
+            let lengths = (self.audio.sqr()?.sum(1)?.sqrt()?
+                * one.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>()? as f64)?;
+            products.div(&lengths)?.to_vec1()
+        };
+        likeness().map_err(computing(STAGE))
+    }
+
     /// Sets the end's row of the output layer to zero: a test model that seldom ends by itself.
     ///
     /// # Errors

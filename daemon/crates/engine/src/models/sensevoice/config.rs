@@ -143,6 +143,7 @@ impl SenseVoiceConfig {
                     mel_bins: front.n_mels,
                     frame_ms: front.frame_length,
                     hop_ms: front.frame_shift,
+                    ..FbankSettings::default()
                 },
                 lfr: LowFrameRate { stack: front.lfr_m, skip: front.lfr_n },
                 dither: front.dither,

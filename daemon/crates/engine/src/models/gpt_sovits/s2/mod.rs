@@ -4,6 +4,7 @@
 
 mod attention;
 mod flow;
+mod passage;
 mod prior;
 mod style;
 mod vocoder;
@@ -13,6 +14,7 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use serde_json::Value;
 
+pub(super) use self::passage::Passage;
 pub use self::prior::Chunk;
 use self::{
     flow::Flow,
@@ -30,6 +32,8 @@ use crate::{EngineError, weights::TensorFile};
 const STAGE: &str = "the synthesiser";
 /// Phones of the v2 family (`symbols2.py`); v1 has 322.
 const PHONES_OF_V1: usize = 322;
+/// Latent frames of a code (50 a second of 25).
+const FRAMES_PER_CODE: usize = 2;
 /// Codes of one decode at most: 10 minutes.
 const MOST_CODES: usize = 15_000;
 
@@ -81,6 +85,8 @@ pub struct S2 {
     style: StyleEncoder,
     flow: Flow,
     vocoder: Vocoder,
+    /// Samples of a latent frame; a code has two frames.
+    frame_samples: usize,
     device: Device,
 }
 
@@ -138,6 +144,7 @@ impl S2 {
         let [gin, _] = weights.dims("ref_enc.fc.fc.weight")?;
         let channels = prior.width;
         let flow = Flow::load(weights.below("flow"), channels, gin)?;
+        let frame_samples = rates.iter().product();
         let sizes = VocoderSizes { rates, kernels, dilations };
         let vocoder = Vocoder::load(weights.below("dec"), (channels, gin), &sizes)?;
         let lengths = codebook
@@ -151,13 +158,25 @@ impl S2 {
                 ssl.width()
             )));
         }
-        Ok(Self { ssl, codebook, lengths, prior, style, flow, vocoder, device })
+        Ok(Self { ssl, codebook, lengths, prior, style, flow, vocoder, frame_samples, device })
     }
 
     /// Values of the speaker embedding; none outside of the Pro versions.
     #[must_use]
     pub fn speaker_width(&self) -> Option<usize> {
         self.style.speaker_width()
+    }
+
+    /// Channels of a style.
+    #[must_use]
+    pub fn style_width(&self) -> usize {
+        self.style.width()
+    }
+
+    /// Samples of 32 kHz that a code has at speed 1 (1280 in all published models).
+    #[must_use]
+    pub fn samples_per_code(&self) -> usize {
+        FRAMES_PER_CODE * self.frame_samples
     }
 
     /// Semantic codes of a clip from HuBERT's last hidden state `[frames, width]`, half as many.
@@ -239,23 +258,14 @@ impl S2 {
         watch: &mut Watch<'_>,
     ) -> Result<Sound, EngineError> {
         let failed = computing(STAGE);
-        self.check(speech)?;
-        watch("ge", style)?;
-        let told = self.style.for_mrte(style)?;
-        watch("ge_mrte", &told)?;
-        let placed = || {
-            let twice: Vec<u32> = speech.codes.iter().flat_map(|&code| [code, code]).collect();
-            let rows = self.codebook.embedding(&Tensor::new(twice, &self.device)?)?;
-            Ok((rows.t()?, Tensor::new(speech.phones, &self.device)?))
-        };
-        let (quantized, phones) = placed().map_err(&failed)?;
-        watch("quantized", &quantized)?;
+        self.check((speech.codes, speech.phones), speech.speed, style)?;
+        let (quantized, phones, told) = self.placed((speech.codes, speech.phones), style, watch)?;
         let (stats, latent) = self.prior.forward(
             (&quantized, &phones, &told),
             (speech.speed, speech.chunk),
             watch,
         )?;
-        let z = self.sampled(&stats, speech)?;
+        let z = self.sampled(&stats, speech.noise, speech.noise_scale)?;
         watch("z_p", &z)?;
         let z = self.flow.backwards(&z, style, watch)?;
         watch("z", &z)?;
@@ -263,35 +273,72 @@ impl S2 {
         Ok(Sound { samples: samples.to_vec1().map_err(&failed)?, latent })
     }
 
-    fn check(&self, speech: &Speech<'_>) -> Result<(), EngineError> {
+    /// The frames of the codebook `[channels, frames]`, the ids of the phones, and the style as the
+    /// prior takes it.
+    fn placed(
+        &self,
+        (codes, phones): (&[u32], &[u32]),
+        style: &Tensor,
+        watch: &mut Watch<'_>,
+    ) -> Result<(Tensor, Tensor, Tensor), EngineError> {
+        watch("ge", style)?;
+        let told = self.style.for_mrte(style)?;
+        watch("ge_mrte", &told)?;
+        let placed = || {
+            let frames: Vec<u32> = codes.iter().flat_map(|&code| [code; FRAMES_PER_CODE]).collect();
+            let rows = self.codebook.embedding(&Tensor::new(frames, &self.device)?)?;
+            Ok((rows.t()?, Tensor::new(phones, &self.device)?))
+        };
+        let (quantized, phones) = placed().map_err(computing(STAGE))?;
+        watch("quantized", &quantized)?;
+        Ok((quantized, phones, told))
+    }
+
+    /// Refuses what does not fit the model.
+    fn check(
+        &self,
+        (codes, phones): (&[u32], &[u32]),
+        speed: f64,
+        style: &Tensor,
+    ) -> Result<(), EngineError> {
         let rows = self.codebook.dims()[0];
-        if speech.codes.is_empty() || speech.codes.len() > MOST_CODES {
-            let found = speech.codes.len();
+        if codes.is_empty() || codes.len() > MOST_CODES {
+            let found = codes.len();
             return refuse("codes", format!("{found} codes, expected 1 to {MOST_CODES}"));
         }
-        if let Some(code) = speech.codes.iter().find(|code| **code as usize >= rows) {
+        if let Some(code) = codes.iter().find(|code| **code as usize >= rows) {
             return refuse("codes", format!("found code {code}, expected codes below {rows}"));
         }
         let known = self.prior.phones();
-        if speech.phones.is_empty() || speech.phones.len() > MOST_CODES {
-            let found = speech.phones.len();
+        if phones.is_empty() || phones.len() > MOST_CODES {
+            let found = phones.len();
             return refuse("phones", format!("{found} phones, expected 1 to {MOST_CODES}"));
         }
-        if let Some(id) = speech.phones.iter().find(|id| **id as usize >= known) {
+        if let Some(id) = phones.iter().find(|id| **id as usize >= known) {
             return refuse("phones", format!("found id {id}, expected ids below {known}"));
         }
-        if !(0.1..=10.0).contains(&speech.speed) {
-            return refuse("speed", format!("found {}, expected 0.1 to 10", speech.speed));
+        if !(0.1..=10.0).contains(&speed) {
+            return refuse("speed", format!("found {speed}, expected 0.1 to 10"));
+        }
+        let expected = [self.style_width(), 1];
+        if style.dims() != expected {
+            let found = style.dims();
+            return refuse("style", format!("{found:?} values, expected {expected:?}"));
         }
         Ok(())
     }
 
     /// Mean plus noise by the deviation.
-    fn sampled(&self, stats: &Tensor, speech: &Speech<'_>) -> Result<Tensor, EngineError> {
+    fn sampled(
+        &self,
+        stats: &Tensor,
+        noise: Option<&[f32]>,
+        noise_scale: f64,
+    ) -> Result<Tensor, EngineError> {
         let failed = computing(STAGE);
         let channels = self.prior.width;
         let mean = stats.narrow(0, 0, channels).map_err(&failed)?;
-        let Some(noise) = speech.noise else { return Ok(mean) };
+        let Some(noise) = noise else { return Ok(mean) };
         let frames = stats.dims()[1];
         if noise.len() != channels * frames {
             let found = noise.len();
@@ -300,7 +347,7 @@ impl S2 {
         let sampled = || {
             let noise = Tensor::from_slice(noise, (channels, frames), &self.device)?;
             let deviation = stats.narrow(0, channels, channels)?.exp()?;
-            mean + ((noise * deviation)? * speech.noise_scale)?
+            mean + ((noise * deviation)? * noise_scale)?
         };
         sampled().map_err(&failed)
     }

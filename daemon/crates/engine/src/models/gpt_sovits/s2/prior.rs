@@ -1,6 +1,8 @@
 //! The prior encoder (`enc_p`): codes and phones become mean and logarithm of the deviation of every
 //! latent frame. Codes attend to phones in the MRTE of TransferTTS's manner (`mrte_model.py`).
 
+use std::ops::Range;
+
 use candle_core::{Result as Computed, Tensor};
 
 use super::{
@@ -86,10 +88,37 @@ impl Prior {
     /// `[channels, 1]`; gives `[mean; log deviation]` and the frames kept of `encoder2`.
     pub(super) fn forward(
         &self,
-        (quantized, phones, style): (&Tensor, &Tensor, &Tensor),
+        inputs: (&Tensor, &Tensor, &Tensor),
         (speed, chunk): (f64, Chunk<'_>),
         watch: &mut Watch<'_>,
     ) -> Result<(Tensor, Tensor), EngineError> {
+        let failed = computing(STAGE);
+        let y = self.encoded(inputs, watch)?;
+        let y = cut(&y, chunk).map_err(&failed)?;
+        watch("latent", &y)?;
+        let stretched = stretched(&y, speed).map_err(&failed)?;
+        let stats = self.project.forward(&stretched).map_err(&failed)?;
+        watch("enc_p.proj", &stats)?;
+        Ok((stats, y))
+    }
+
+    /// `[mean; log deviation]` of some `frames` at a speed, from what [`Self::encoded`] gave. A frame
+    /// keeps its place, however many codes follow.
+    pub(super) fn passage(
+        &self,
+        encoded: &Tensor,
+        speed: f64,
+        frames: Range<usize>,
+    ) -> Computed<Tensor> {
+        self.project.forward(&interpolated(encoded, speed, frames)?)
+    }
+
+    /// What `encoder2` gives for all codes, `[channels, frames]`; inputs as [`Self::forward`]'s.
+    pub(super) fn encoded(
+        &self,
+        (quantized, phones, style): (&Tensor, &Tensor, &Tensor),
+        watch: &mut Watch<'_>,
+    ) -> Result<Tensor, EngineError> {
         let failed = computing(STAGE);
         let y = self.ssl.forward(quantized).map_err(&failed)?;
         watch("enc_p.ssl_proj", &y)?;
@@ -111,12 +140,7 @@ impl Prior {
         watch("enc_p.mrte", &y)?;
         let y = self.encoder2.forward(&y, &mut |_, _| Ok(()))?;
         watch("enc_p.encoder2", &y)?;
-        let y = cut(&y, chunk).map_err(&failed)?;
-        watch("latent", &y)?;
-        let stretched = stretched(&y, speed).map_err(&failed)?;
-        let stats = self.project.forward(&stretched).map_err(&failed)?;
-        watch("enc_p.proj", &stats)?;
-        Ok((stats, y))
+        Ok(y)
     }
 }
 
@@ -143,22 +167,39 @@ fn cut(y: &Tensor, chunk: Chunk<'_>) -> Computed<Tensor> {
     Tensor::cat(&[faded, y.narrow(1, shared, kept - shared)?], 1)
 }
 
-/// Linear interpolation to `⌊frames / speed⌋ + 1` frames, corners not aligned.
+/// Linear interpolation to `⌊frames / speed⌋ + 1` frames, corners not aligned: the reference's, in
+/// which a frame's place depends on how many there are.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "frames are few"
+)]
+fn stretched(y: &Tensor, speed: f64) -> Computed<Tensor> {
+    let from = y.dim(1)?;
+    if is_plain(speed) {
+        return Ok(y.clone());
+    }
+    let to = (from as f64 / speed) as usize + 1;
+    interpolated(y, f64::from(from as f32 / to as f32), 0..to)
+}
+
+/// The `frames` of `y` played `speed` times as fast, between its own by linear interpolation;
+/// corners not aligned.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "frames are few; the weights are f32 as in the reference"
 )]
-fn stretched(y: &Tensor, speed: f64) -> Computed<Tensor> {
-    if (speed - 1.0).abs() < f64::EPSILON {
-        return Ok(y.clone());
+fn interpolated(y: &Tensor, speed: f64, frames: Range<usize>) -> Computed<Tensor> {
+    let (from, to) = (y.dim(1)?, frames.len());
+    if is_plain(speed) {
+        return y.narrow(1, frames.start, to);
     }
-    let from = y.dim(1)?;
-    let to = (from as f64 / speed) as usize + 1;
-    let scale = from as f32 / to as f32;
+    let scale = speed as f32;
     let (mut low, mut high, mut share) = (Vec::new(), Vec::new(), Vec::new());
-    for i in 0..to {
+    for i in frames {
         let at = (scale * (i as f32 + 0.5) - 0.5).max(0.0);
         let left = (at as usize).min(from - 1);
         low.push(left as u32);
@@ -169,4 +210,9 @@ fn stretched(y: &Tensor, speed: f64) -> Computed<Tensor> {
     let (low, high) = (take(low)?, take(high)?);
     let share = Tensor::from_vec(share, (1, to), y.device())?;
     &low + (high - &low)?.broadcast_mul(&share)?
+}
+
+/// Whether the codes are spoken at their own speed.
+fn is_plain(speed: f64) -> bool {
+    (speed - 1.0).abs() < f64::EPSILON
 }

@@ -79,6 +79,11 @@ impl StyleEncoder {
         self.pro.as_ref().map(|pro| pro.speaker.inputs())
     }
 
+    /// Channels of a style.
+    pub(super) fn width(&self) -> usize {
+        self.out.width()
+    }
+
     /// `spectrum` `[bins, frames]` (the lowest ones), `speaker` `[values]`; `[channels, 1]`.
     pub(super) fn forward(
         &self,
