@@ -38,21 +38,33 @@ impl Lexicon {
     /// # Errors
     /// When it cannot be read, unpacks to more than 256 MiB, or is not UTF-8.
     pub fn text(&self, file: &str) -> Result<String, TtsError> {
+        String::from_utf8(self.bytes(file)?).map_err(|error| self.wrong(file, error.utf8_error()))
+    }
+
+    /// The bytes of a file, unpacked when its name ends in `.gz`.
+    ///
+    /// # Errors
+    /// When it cannot be read, or unpacks to more than 256 MiB.
+    pub fn bytes(&self, file: &str) -> Result<Vec<u8>, TtsError> {
         let path = self.path(file);
-        let wrong = |problem: String| TtsError::Lexicon { path: path.clone(), problem };
-        let opened = File::open(&path).map_err(|error| wrong(error.to_string()))?;
-        let mut text = String::new();
+        let opened = File::open(&path).map_err(|error| self.wrong(file, error))?;
+        let mut bytes = Vec::new();
         let reader = BufReader::new(opened);
         let read = if path.extension().is_some_and(|end| end == "gz") {
-            GzDecoder::new(reader).take(LARGEST + 1).read_to_string(&mut text)
+            GzDecoder::new(reader).take(LARGEST + 1).read_to_end(&mut bytes)
         } else {
-            reader.take(LARGEST + 1).read_to_string(&mut text)
+            reader.take(LARGEST + 1).read_to_end(&mut bytes)
         };
-        read.map_err(|error| wrong(error.to_string()))?;
-        if text.len() as u64 > LARGEST {
-            return Err(wrong(format!("unpacks to more than {LARGEST} bytes")));
+        read.map_err(|error| self.wrong(file, error))?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(self.wrong(file, format!("unpacks to more than {LARGEST} bytes")));
         }
-        Ok(text)
+        Ok(bytes)
+    }
+
+    /// What is wrong with a file.
+    pub(super) fn wrong(&self, file: &str, problem: impl ToString) -> TtsError {
+        TtsError::Lexicon { path: self.path(file), problem: problem.to_string() }
     }
 
     /// A JSON file.
@@ -61,10 +73,7 @@ impl Lexicon {
     /// As [`Self::text`]; when it is not the JSON expected.
     pub fn json<T: DeserializeOwned>(&self, file: &str) -> Result<T, TtsError> {
         let text = self.text(file)?;
-        serde_json::from_str(&text).map_err(|error| TtsError::Lexicon {
-            path: self.path(file),
-            problem: error.to_string(),
-        })
+        serde_json::from_str(&text).map_err(|error| self.wrong(file, error))
     }
 
     /// The rows of a TSV file, each given to `row` as key and values.

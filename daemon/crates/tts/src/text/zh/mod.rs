@@ -10,12 +10,9 @@ mod prefixes;
 mod readings;
 mod sandhi_words;
 mod syllables;
-mod symbols;
 mod tones;
 mod vocabulary;
 mod words;
-
-pub use symbols::Symbols;
 
 use normalize::Normalizer;
 use readings::{Readings, Sound};

@@ -3,8 +3,11 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
-use super::{readings::Sound, symbols::UNKNOWN};
-use crate::{TtsError, text::Lexicon};
+use super::readings::Sound;
+use crate::{
+    TtsError,
+    text::{Lexicon, symbols::UNKNOWN},
+};
 
 /// Marks that are phones of their own.
 pub(super) const MARKS: [char; 6] = ['!', '?', '…', ',', '.', '-'];

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::*;
-use crate::text::lexicon::shipped;
+use crate::text::{Symbols, lexicon::shipped};
 
 static CHINESE: LazyLock<Chinese> = LazyLock::new(|| Chinese::new(&shipped()).unwrap());
 

@@ -2,11 +2,11 @@
 
 use regex::{Captures, Regex};
 
-use super::{
-    numbers::number,
-    pattern::{group, pattern, sign},
+use super::numbers::{number, sign};
+use crate::{
+    TtsError,
+    text::pattern::{group, pattern},
 };
-use crate::TtsError;
 
 /// Characters set above the line.
 const RAISED: &str = "[⁰¹²³⁴⁵⁶⁷⁸⁹ˣʸⁿ]";

@@ -2,11 +2,11 @@
 
 use regex::{Captures, Regex};
 
-use super::{
-    numbers::{One, cardinal, digits, two_places},
-    pattern::{group, pattern},
+use super::numbers::{One, cardinal, digits, two_places};
+use crate::{
+    TtsError,
+    text::pattern::{group, pattern},
 };
-use crate::TtsError;
 
 const TIME: &str = "([0-1]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?";
 

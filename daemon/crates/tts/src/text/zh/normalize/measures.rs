@@ -2,11 +2,11 @@
 
 use regex::{Captures, Regex};
 
-use super::{
-    numbers::number,
-    pattern::{group, pattern},
+use super::numbers::number;
+use crate::{
+    TtsError,
+    text::pattern::{group, pattern},
 };
-use crate::TtsError;
 
 /// Units and their names in the order they are replaced, wherever they stand.
 const UNITS: [(&str, &str); 17] = [

@@ -5,7 +5,6 @@ mod arithmetic;
 mod dates;
 mod measures;
 mod numbers;
-mod pattern;
 mod quantities;
 mod script;
 mod telephones;

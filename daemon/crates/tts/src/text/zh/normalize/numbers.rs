@@ -17,6 +17,11 @@ pub(super) enum One {
     Yao,
 }
 
+/// 负 for a minus sign.
+pub(super) fn sign(minus: &str) -> &'static str {
+    if minus.is_empty() { "" } else { "负" }
+}
+
 fn word(digit: char) -> Option<char> {
     DIGITS.get(digit.to_digit(10)? as usize).copied()
 }

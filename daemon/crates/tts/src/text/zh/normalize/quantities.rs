@@ -3,11 +3,11 @@
 
 use regex::{Captures, Regex};
 
-use super::{
-    numbers::{One, cardinal, digits, number},
-    pattern::{group, pattern, replace_between, sign},
+use super::numbers::{One, cardinal, digits, number, sign};
+use crate::{
+    TtsError,
+    text::pattern::{group, pattern, replace_between},
 };
-use crate::TtsError;
 
 /// What a number before it counts; of those of several characters, what starts with no other.
 const MEASURE_WORDS: &str = "[处台架枚趟幅平方堵间床株批项例列篇栋注亩封艘把目套段人所朵匹张座回场\

@@ -2,11 +2,11 @@
 
 use regex::Regex;
 
-use super::{
-    numbers::{One, digits},
-    pattern::{group, pattern, replace_between},
+use super::numbers::{One, digits};
+use crate::{
+    TtsError,
+    text::pattern::{group, pattern, replace_between},
 };
-use crate::TtsError;
 
 /// The patterns of telephone numbers.
 #[derive(Debug)]

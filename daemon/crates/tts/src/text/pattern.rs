@@ -7,7 +7,7 @@ use crate::TtsError;
 /// The pattern `text`.
 pub(super) fn pattern(text: &str) -> Result<Regex, TtsError> {
     Regex::new(text).map_err(|error| TtsError::Lexicon {
-        path: "patterns of Chinese numbers".into(),
+        path: "patterns of numbers".into(),
         problem: error.to_string(),
     })
 }
@@ -15,11 +15,6 @@ pub(super) fn pattern(text: &str) -> Result<Regex, TtsError> {
 /// The text of a group; empty when it took no part.
 pub(super) fn group<'t>(found: &Captures<'t>, index: usize) -> &'t str {
     found.get(index).map_or("", |part| part.as_str())
-}
-
-/// 负 for a minus sign.
-pub(super) fn sign(minus: &str) -> &'static str {
-    if minus.is_empty() { "" } else { "负" }
 }
 
 /// Writes `read` in place of group 1 of what `pattern` finds. What the pattern demands around that
