@@ -59,6 +59,23 @@ pub(crate) fn exp(x: f32) -> f32 {
     f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
 
+/// Abramowitz and Stegun's 7.1.26: within 1.5e-7 of the error function, for x of either sign.
+#[inline(always)]
+fn erf(x: f32) -> f32 {
+    let near = 1.0 / (1.0 + 0.327_591_1 * x.abs());
+    let mut p = 1.061_405_4;
+    for term in [-1.453_152, 1.421_413_8, -0.284_496_74, 0.254_829_6] {
+        p = p * near + term;
+    }
+    (1.0 - p * near * exp(-x * x)).copysign(x)
+}
+
+/// `x Φ(x)`, with erf.
+#[inline(always)]
+pub(crate) fn gelu(x: f32) -> f32 {
+    0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
+}
+
 #[inline(always)]
 fn norm_row(x: &[f32], weights: &[f32], eps: f32, out: &mut [f32]) {
     #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
@@ -79,6 +96,30 @@ pub fn rms_norm(cpu: &mut Cpu, rows: &[f32], weights: &[f32], eps: f32, out: &mu
     cpu.pool.run_chunks(out, width, &|row, out| {
         let x = &rows[row * width..(row + 1) * width];
         chosen!(isa, norm_row(x: &[f32], weights: &[f32], eps: f32, out: &mut [f32]));
+    });
+}
+
+#[inline(always)]
+fn layer_norm_row(x: &mut [f32], weights: &[f32], shifts: &[f32], eps: f32) {
+    #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
+    let share = 1.0 / x.len() as f32;
+    let mean = sum_pairs(x, x, |a, _| a) * share;
+    x.iter_mut().for_each(|x| *x -= mean);
+    let scale = 1.0 / (sum_pairs(x, x, |a, b| a * b) * share + eps).sqrt();
+    for ((x, weight), shift) in x.iter_mut().zip(weights).zip(shifts) {
+        *x = *x * scale * weight + shift;
+    }
+}
+
+/// Layer norm (Ba et al. 2016) of rows of as many values as there are weights, in their place.
+///
+/// # Panics
+/// When there are no weights, or not as many shifts.
+pub fn layer_norm(cpu: &mut Cpu, rows: &mut [f32], weights: &[f32], shifts: &[f32], eps: f32) {
+    assert!(!weights.is_empty() && weights.len() == shifts.len(), "a norm's sizes");
+    let isa = cpu.isa;
+    cpu.pool.run_chunks(rows, weights.len(), &|_, x| {
+        chosen!(isa, layer_norm_row(x: &mut [f32], weights: &[f32], shifts: &[f32], eps: f32));
     });
 }
 
@@ -155,6 +196,26 @@ mod tests {
                 assert!((mean - 4.0).abs() < 1e-4, "{isa:?} {mean}");
                 assert!((row[3] / values[3] - row[9] / values[9]).abs() < 1e-5);
             }
+        }
+    }
+
+    #[test]
+    fn a_layer_norm_leaves_rows_of_mean_shift_and_deviation_weight() {
+        let mut rows: Vec<f32> = (0..2 * 37u8).map(|i| f32::from(i % 7) * 3.0 - 2.0).collect();
+        for isa in Isa::available() {
+            layer_norm(&mut Cpu::with_isa(2, isa), &mut rows, &[2.0; 37], &[5.0; 37], 1e-6);
+            for row in rows.chunks(37) {
+                let mean: f32 = row.iter().sum::<f32>() / 37.0;
+                let spread: f32 = row.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / 37.0;
+                assert!((mean - 5.0).abs() < 1e-4 && (spread - 4.0).abs() < 1e-4, "{isa:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_error_function_is_that_of_the_table() {
+        for (x, want) in [(0.0, 0.0), (0.5, 0.520_499_9), (1.0, 0.842_700_8), (-2.0, -0.995_322_3)] {
+            assert!((erf(x) - want).abs() < 3e-7, "{x}: {}", erf(x));
         }
     }
 
