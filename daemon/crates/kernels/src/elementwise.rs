@@ -141,6 +141,29 @@ pub fn swiglu(cpu: &mut Cpu, rows: &mut [f32], inner: usize) {
     });
 }
 
+/// `tanh(a + told_a) · σ(b + told_b)` of rows `[a, b]` of as many values as `told`, the gate of WaveNet
+/// (van den Oord et al. 2016), into rows of half the width.
+///
+/// # Panics
+/// When there are not as many rows.
+pub fn gate_tanh(cpu: &mut Cpu, rows: &[f32], told: &[f32], out: &mut [f32]) {
+    #[inline(always)]
+    fn row(both: &[f32], told: &[f32], out: &mut [f32]) {
+        let ((a, b), (told_a, told_b)) = (both.split_at(out.len()), told.split_at(out.len()));
+        let of = a.iter().zip(b).zip(told_a.iter().zip(told_b));
+        for (out, ((a, b), (told_a, told_b))) in out.iter_mut().zip(of) {
+            let (twice, open) = (exp(2.0 * (a + told_a)), exp(-(b + told_b)));
+            *out = (1.0 - 2.0 / (twice + 1.0)) / (1.0 + open);
+        }
+    }
+    let (isa, width) = (cpu.isa, told.len());
+    assert_eq!(rows.len(), out.len() * 2, "rows of a gate");
+    cpu.pool.run_chunks(out, width / 2, &|at, out| {
+        let both = &rows[at * width..(at + 1) * width];
+        chosen!(isa, row(both: &[f32], told: &[f32], out: &mut [f32]));
+    });
+}
+
 /// Which values of a head are rotated against each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RotaryPairs {
@@ -230,6 +253,22 @@ mod tests {
                     let want = row[i] / (1.0 + (-row[i]).exp()) * row[21 + i];
                     assert!((got[i] - want).abs() <= want.abs() * 1e-6 + 1e-6, "{isa:?} {i}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_wavenet_gate_is_tanh_times_sigmoid() {
+        let rows: Vec<f32> = (0..2 * 2 * 21u8).map(|i| f32::from(i) * 0.3 - 12.0).collect();
+        let told: Vec<f32> = (0..42u8).map(|i| f32::from(i % 5) - 2.0).collect();
+        for isa in Isa::available() {
+            let mut out = vec![0.0; 42];
+            gate_tanh(&mut Cpu::with_isa(1, isa), &rows, &told, &mut out);
+            for (at, got) in out.iter().enumerate() {
+                let (row, i) = (at / 21, at % 21);
+                let (a, b) = (rows[row * 42 + i] + told[i], rows[row * 42 + 21 + i] + told[21 + i]);
+                let want = a.tanh() / (1.0 + (-b).exp());
+                assert!((got - want).abs() < 1e-6, "{isa:?} {at}: {got} {want}");
             }
         }
     }

@@ -19,7 +19,7 @@ pub use activations::Activations;
 pub use attention::{AttentionShape, MOST_HEAD_DIM, attend};
 pub use cpu::Cpu;
 pub use dense::{Activation, Dense, Input, Output, add, leaky_scaled, product};
-pub use elementwise::{RotaryPairs, layer_norm, rms_norm, rotate, swiglu};
+pub use elementwise::{RotaryPairs, gate_tanh, layer_norm, rms_norm, rotate, swiglu};
 pub use float_attention::{FloatKv, Queries, attend_floats};
 pub use isa::Isa;
 pub use kv::KvStore;

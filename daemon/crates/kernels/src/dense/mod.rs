@@ -62,6 +62,8 @@ pub struct Output<'a> {
     pub stride: usize,
     /// Whether what stands there is added (before the activation).
     pub add: bool,
+    /// Rows that lie as these and are added as well.
+    pub plus: Option<&'a [f32]>,
     /// Applied last.
     pub activation: Activation,
     /// Stored once more, [`Activation::Leaky`] by a slope: rows, and the slope. Rows lie as those above.
@@ -72,7 +74,7 @@ impl<'a> Output<'a> {
     /// Rows that lie close and are written over.
     #[must_use]
     pub fn close(values: &'a mut [f32], width: usize) -> Self {
-        Self { values, stride: width, add: false, activation: Activation::None, also: None }
+        Self { values, stride: width, add: false, plus: None, activation: Activation::None, also: None }
     }
 }
 
@@ -82,6 +84,7 @@ type Outputs = [f32; TILE];
 /// [`Output`] as the threads see it; each tile of each row is written by one of them.
 struct Target {
     to: *mut f32,
+    plus: *const f32,
     also: *mut f32,
     slope: f32,
     stride: usize,
@@ -111,8 +114,10 @@ pub fn product(cpu: &mut Cpu, dense: &Dense, x: Input<'_>, rows: usize, out: Out
         assert!(values.len() >= most, "room for {rows} rows once more");
         (also, slope) = (values.as_mut_ptr(), by);
     }
+    assert!(out.plus.is_none_or(|plus| plus.len() >= most), "{rows} rows to add");
+    let plus = out.plus.map_or(std::ptr::null(), <[f32]>::as_ptr);
     let (stride, add, activation) = (out.stride, out.add, out.activation);
-    let target = Target { to: out.values.as_mut_ptr(), also, slope, stride, add, activation };
+    let target = Target { to: out.values.as_mut_ptr(), plus, also, slope, stride, add, activation };
     let tiles = dense.tiles();
     let wanted = cpu.threads() * PARTS;
     let blocks = wanted.div_ceil(tiles).clamp(1, rows.div_ceil(ROWS_OF_PART));
@@ -165,13 +170,18 @@ impl Target {
             values.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
         }
         // SAFETY: the caller's promise.
-        let (to, also) = unsafe {
+        let (to, also, plus) = unsafe {
             let also = (!self.also.is_null()).then(|| self.also.add(at));
+            let plus = (!self.plus.is_null()).then(|| self.plus.add(at));
             (
                 std::slice::from_raw_parts_mut(self.to.add(at), count),
                 also.map(|also| std::slice::from_raw_parts_mut(also, count)),
+                plus.map(|plus| std::slice::from_raw_parts(plus, count)),
             )
         };
+        if let Some(plus) = plus {
+            values.iter_mut().zip(plus).for_each(|(value, plus)| *value += plus);
+        }
         if let Ok(to) = <&mut Outputs>::try_from(&mut *to) {
             // The same as below, of a length that the compiler knows.
             self.finish(&mut values, to);

@@ -42,8 +42,14 @@ proptest! {
             let mut out = noise(rows * width, seed + 3);
             let before = out.clone();
             let mut also = vec![9.0; rows * width];
+            let more = noise(rows * width, seed + 4);
             let target = Output {
-                values: &mut out, stride: width, add, activation, also: Some((&mut also, 0.5)),
+                values: &mut out,
+                stride: width,
+                add,
+                plus: add.then_some(&more),
+                activation,
+                also: Some((&mut also, 0.5)),
             };
             product(&mut Cpu::with_isa(threads, isa), &dense, x, rows, target);
             for (at, got) in out.iter().enumerate() {
@@ -55,7 +61,7 @@ proptest! {
                 }
                 let mut want = plain(&weights, [inputs, taps], x, row, o) + f64::from(bias[o]);
                 if add {
-                    want += f64::from(before[at]);
+                    want += f64::from(before[at]) + f64::from(more[at]);
                 }
                 want = match activation {
                     Activation::None => want,

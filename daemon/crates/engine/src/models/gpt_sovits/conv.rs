@@ -1,15 +1,26 @@
-//! The convolutions of GPT-SoVITS's models, in one place so that they can be made fast in one place:
-//! plain and transposed over time. Batches of one.
+//! The convolutions of GPT-SoVITS's models, plain and transposed over time, batches of one. On the CPU
+//! their weights are packed and frames lie as rows; tensors of columns are views of such rows.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Error, Result, Tensor};
+use companion_kernels::{Activation, Dense, Input, Output, product};
+
+use crate::models::threads::Threads;
+
+/// Where a convolution's weights are.
+#[derive(Clone, Debug)]
+enum Form {
+    /// `[out, in, taps]`, and a bias `[out, 1]`.
+    Tensors(Tensor, Option<Tensor>),
+    /// On the CPU.
+    Packed(Dense, Threads),
+}
 
 /// A convolution over time.
 #[derive(Clone, Debug)]
 pub(super) struct Conv1d {
+    form: Form,
     /// `[out, in, taps]`.
-    kernel: Tensor,
-    /// `[out, 1]`.
-    bias: Option<Tensor>,
+    sizes: [usize; 3],
     stride: usize,
     dilation: usize,
 }
@@ -22,17 +33,41 @@ impl Conv1d {
         dilation: usize,
     ) -> Result<Self> {
         let bias = bias.map(|bias| bias.unsqueeze(1)).transpose()?;
-        Ok(Self { kernel: kernel.contiguous()?, bias, stride, dilation })
+        let (out, from, taps) = kernel.dims3()?;
+        let form = Form::Tensors(kernel.contiguous()?, bias);
+        Ok(Self { form, sizes: [out, from, taps], stride, dilation })
+    }
+
+    /// The same on the given threads of the CPU, if any.
+    pub(super) fn packed(self, threads: Option<&Threads>) -> Result<Self> {
+        match (&self.form, threads) {
+            (Form::Tensors(kernel, bias), Some(threads)) => {
+                let kernel = kernel.flatten_all()?.to_vec1::<f32>()?;
+                let bias =
+                    bias.as_ref().map(|bias| bias.flatten_all()?.to_vec1::<f32>()).transpose()?;
+                let dense = Dense::convolution(self.sizes, &kernel, bias.as_deref());
+                Ok(Self { form: Form::Packed(dense, threads.clone()), ..self })
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// Its packed weights and what they compute on; none elsewhere than on the CPU.
+    pub(super) fn dense(&self) -> Option<(&Dense, &Threads)> {
+        match &self.form {
+            Form::Packed(dense, threads) => Some((dense, threads)),
+            Form::Tensors(..) => None,
+        }
     }
 
     /// Output channels.
     pub(super) fn width(&self) -> usize {
-        self.kernel.dims()[0]
+        self.sizes[0]
     }
 
     /// Taps.
     pub(super) fn taps(&self) -> usize {
-        self.kernel.dims()[2]
+        self.sizes[2]
     }
 
     /// Frames from one output to the next.
@@ -40,33 +75,90 @@ impl Conv1d {
         self.stride
     }
 
+    /// Frames from one tap to the next.
+    pub(super) fn dilation(&self) -> usize {
+        self.dilation
+    }
+
     /// `x` `[in, frames]` to `[out, frames']` without padding.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.padded(x, 0)
+        self.padded(x, (0, 0), Activation::None)
+    }
+
+    /// As [`Self::forward`], then GELU.
+    pub(super) fn forward_gelu(&self, x: &Tensor) -> Result<Tensor> {
+        self.padded(x, (0, 0), Activation::Gelu)
     }
 
     /// As many frames out as in (stride 1): `(taps − 1) / 2` zeros before, the rest behind.
     pub(super) fn same(&self, x: &Tensor) -> Result<Tensor> {
         let reach = (self.taps() - 1) * self.dilation;
-        if reach.is_multiple_of(2) {
-            return self.padded(x, reach / 2);
-        }
-        self.padded(&x.pad_with_zeros(1, reach / 2, reach - reach / 2)?, 0)
+        self.padded(x, (reach / 2, reach - reach / 2), Activation::None)
     }
 
-    fn padded(&self, x: &Tensor, padding: usize) -> Result<Tensor> {
-        let y = if self.taps() == 1 && self.stride == 1 {
-            self.kernel.squeeze(2)?.matmul(&x.contiguous()?)?
-        } else {
-            x.unsqueeze(0)?
-                .contiguous()?
-                .conv1d(&self.kernel, padding, self.stride, self.dilation, 1)?
-                .squeeze(0)?
-        };
-        match &self.bias {
-            Some(bias) => y.broadcast_add(bias),
-            None => Ok(y),
+    fn padded(
+        &self,
+        x: &Tensor,
+        (before, behind): (usize, usize),
+        activation: Activation,
+    ) -> Result<Tensor> {
+        match &self.form {
+            Form::Tensors(kernel, bias) => {
+                let y = self.of_tensors(kernel, x, (before, behind))?;
+                let y = match bias {
+                    Some(bias) => y.broadcast_add(bias)?,
+                    None => y,
+                };
+                if activation == Activation::Gelu { y.gelu_erf() } else { Ok(y) }
+            }
+            Form::Packed(dense, threads) => {
+                let (from, frames) = x.dims2()?;
+                let all = before + frames + behind;
+                let reach = (self.taps() - 1) * self.dilation + 1;
+                if from != self.sizes[1] || all < reach {
+                    return Err(Error::Msg(format!(
+                        "{frames} frames of {from} channels, expected {reach} of {}",
+                        self.sizes[1]
+                    )));
+                }
+                let mut values = x.t()?.flatten_all()?.to_vec1::<f32>()?;
+                if before + behind > 0 {
+                    let mut wider = vec![0f32; all * from];
+                    wider[before * from..(before + frames) * from].copy_from_slice(&values);
+                    values = wider;
+                }
+                let (rows, to) = ((all - reach) / self.stride + 1, self.width());
+                let mut y = vec![0f32; rows * to];
+                let input = Input {
+                    values: &values,
+                    stride: from,
+                    step: self.stride,
+                    dilation: self.dilation,
+                };
+                let output = Output { activation, ..Output::close(&mut y, to) };
+                product(&mut threads.lock(), dense, input, rows, output);
+                Tensor::from_vec(y, (rows, to), &Device::Cpu)?.t()
+            }
         }
+    }
+
+    fn of_tensors(
+        &self,
+        kernel: &Tensor,
+        x: &Tensor,
+        (before, behind): (usize, usize),
+    ) -> Result<Tensor> {
+        if self.taps() == 1 && self.stride == 1 {
+            return kernel.squeeze(2)?.matmul(&x.contiguous()?);
+        }
+        let (x, padding) = match before == behind {
+            true => (x.clone(), before),
+            false => (x.pad_with_zeros(1, before, behind)?, 0),
+        };
+        x.unsqueeze(0)?
+            .contiguous()?
+            .conv1d(kernel, padding, self.stride, self.dilation, 1)?
+            .squeeze(0)
     }
 }
 
@@ -74,32 +166,84 @@ impl Conv1d {
 /// at both ends.
 #[derive(Clone, Debug)]
 pub(super) struct Upsampling {
+    form: Form,
     /// `[in, out, taps]`.
-    kernel: Tensor,
-    /// `[out, 1]`.
-    bias: Tensor,
+    sizes: [usize; 3],
     rate: usize,
 }
 
 impl Upsampling {
-    pub(super) fn new(kernel: Tensor, bias: &Tensor, rate: usize) -> Result<Self> {
-        Ok(Self { kernel: kernel.contiguous()?, bias: bias.unsqueeze(1)?, rate })
+    /// `kernel` `[in, out, taps]`, on the given threads of the CPU, if any.
+    pub(super) fn new(
+        kernel: Tensor,
+        bias: &Tensor,
+        rate: usize,
+        threads: Option<Threads>,
+    ) -> Result<Self> {
+        let (from, to, taps) = kernel.dims3()?;
+        let form = match threads {
+            None => Form::Tensors(kernel.contiguous()?, Some(bias.unsqueeze(1)?)),
+            Some(threads) => {
+                let kernel = kernel.flatten_all()?.to_vec1::<f32>()?;
+                let bias = bias.to_vec1::<f32>()?.repeat(rate);
+                let reach = taps.div_ceil(rate);
+                // Of input row n and those before it come the frames n · rate and following, each
+                // from every `rate`-th tap.
+                let weight = |output: usize, row: usize, i: usize| {
+                    let tap = (reach - 1 - row) * rate + output / to;
+                    if tap < taps { kernel[(i * to + output % to) * taps + tap] } else { 0.0 }
+                };
+                Form::Packed(Dense::pack([rate * to, reach, from], Some(&bias), weight), threads)
+            }
+        };
+        Ok(Self { form, sizes: [from, to, taps], rate })
     }
 
     /// Output channels.
     pub(super) fn width(&self) -> usize {
-        self.kernel.dims()[1]
+        self.sizes[1]
     }
 
-    /// `x` `[in, frames]` to `[out, frames · rate]` (one frame more if taps − rate is odd).
+    /// Frames made of one.
+    pub(super) fn rate(&self) -> usize {
+        self.rate
+    }
+
+    /// Frames cut off at either end.
+    pub(super) fn cut(&self) -> usize {
+        (self.sizes[2] - self.rate) / 2
+    }
+
+    /// Input rows that a frame is made of.
+    pub(super) fn reach(&self) -> usize {
+        self.sizes[2].div_ceil(self.rate)
+    }
+
+    /// Frames made of `frames` (one more than `rate` times as many if taps − rate is odd).
+    pub(super) fn frames(&self, frames: usize) -> usize {
+        (frames - 1) * self.rate + self.sizes[2] - 2 * self.cut()
+    }
+
+    /// Its packed weights, a convolution over [`Self::reach`] rows each of whose outputs is `rate` frames.
+    pub(super) fn dense(&self) -> Option<&Dense> {
+        match &self.form {
+            Form::Packed(dense, _) => Some(dense),
+            Form::Tensors(..) => None,
+        }
+    }
+
+    /// `x` `[in, frames]` to `[out, frames · rate]`; on the CPU the vocoder goes through
+    /// [`Self::dense`].
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let cut = (self.kernel.dims()[2] - self.rate) / 2;
+        let Form::Tensors(kernel, Some(bias)) = &self.form else {
+            return Err(Error::Msg("a packed transposed convolution has no tensors".into()));
+        };
         let full = x
             .unsqueeze(0)?
             .contiguous()?
-            .conv_transpose1d(&self.kernel, 0, 0, self.rate, 1, 1)?
+            .conv_transpose1d(kernel, 0, 0, self.rate, 1, 1)?
             .squeeze(0)?;
         let frames = full.dim(1)?;
-        full.narrow(1, cut, frames - 2 * cut)?.broadcast_add(&self.bias)
+        full.narrow(1, self.cut(), frames - 2 * self.cut())?.broadcast_add(bias)
     }
 }
