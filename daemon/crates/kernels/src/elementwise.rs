@@ -237,7 +237,8 @@ mod tests {
 
     #[test]
     fn the_error_function_is_that_of_the_table() {
-        for (x, want) in [(0.0, 0.0), (0.5, 0.520_499_9), (1.0, 0.842_700_8), (-2.0, -0.995_322_3)] {
+        for (x, want) in [(0.0, 0.0), (0.5, 0.520_499_9), (1.0, 0.842_700_8), (-2.0, -0.995_322_3)]
+        {
             assert!((erf(x) - want).abs() < 3e-7, "{x}: {}", erf(x));
         }
     }

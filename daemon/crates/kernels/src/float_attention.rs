@@ -124,7 +124,10 @@ pub fn attend_floats(
     out: &mut [f32],
 ) {
     let (heads, dim, rows) = (kv.heads, kv.dim, queries.rows);
-    assert!(seen.len() == rows && seen.iter().all(|n| (1..=kv.length).contains(n)), "rows that see");
+    assert!(
+        seen.len() == rows && seen.iter().all(|n| (1..=kv.length).contains(n)),
+        "rows that see"
+    );
     assert!(queries.stride >= heads * dim, "a row of queries");
     assert!(rows == 0 || queries.values.len() >= (rows - 1) * queries.stride + heads * dim);
     assert!(out.len() >= rows * heads * dim, "room for the outcome");
@@ -200,8 +203,7 @@ fn group<const R: usize>(block: &Block<'_>, first: usize, scores: &mut [f32], ou
         shares[r] = 1.0 / weigh(&mut scores[..seen[r]], dim);
         scores[seen[r]..most].fill(0.0);
     }
-    let weights: [&[f32]; R] =
-        std::array::from_fn(|r| &scores[r * capacity..r * capacity + most]);
+    let weights: [&[f32]; R] = std::array::from_fn(|r| &scores[r * capacity..r * capacity + most]);
     let whole = dim / COLUMNS * COLUMNS;
     for at in (0..whole).step_by(COLUMNS) {
         let sums = columns(weights, &block.values[at..], dim);
@@ -277,7 +279,10 @@ mod tests {
             for (keys, values) in keys.chunks(width).zip(values.chunks(width)) {
                 kv.push(keys, values);
             }
-            assert_eq!(kv.position(3), (keys[3 * width..][..width].to_vec(), values[3 * width..][..width].to_vec()));
+            assert_eq!(
+                kv.position(3),
+                (keys[3 * width..][..width].to_vec(), values[3 * width..][..width].to_vec())
+            );
             let queries = noise(rows * (width + 2), 3);
             let seen: Vec<usize> = (0..rows).map(|r| 1 + r * 7 % length).collect();
             for isa in Isa::available() {

@@ -5,6 +5,7 @@
 
 mod activations;
 mod attention;
+mod channel_norm;
 mod cpu;
 mod dense;
 mod elementwise;
@@ -17,8 +18,12 @@ mod product;
 
 pub use activations::Activations;
 pub use attention::{AttentionShape, MOST_HEAD_DIM, attend};
+pub use channel_norm::channel_norm_gelu;
 pub use cpu::Cpu;
-pub use dense::{Activation, Dense, Input, Output, add, leaky_scaled, product};
+pub use dense::{
+    Activation, Convolution, Dense, Input, MinimalFilter, Output, add, convolve, filter,
+    leaky_scaled, product,
+};
 pub use elementwise::{RotaryPairs, gate_tanh, layer_norm, rms_norm, rotate, swiglu};
 pub use float_attention::{FloatKv, Queries, attend_floats};
 pub use isa::Isa;

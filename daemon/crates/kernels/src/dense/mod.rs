@@ -3,11 +3,13 @@
 //! copied for it. Weights that half precision holds exactly are kept in half precision and widened in
 //! registers: results are those of f32.
 
+mod minimal;
 mod scalar;
 mod weights;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub use minimal::{MinimalFilter, filter};
 pub use weights::Dense;
 use weights::{TILE, Values};
 
@@ -74,7 +76,14 @@ impl<'a> Output<'a> {
     /// Rows that lie close and are written over.
     #[must_use]
     pub fn close(values: &'a mut [f32], width: usize) -> Self {
-        Self { values, stride: width, add: false, plus: None, activation: Activation::None, also: None }
+        Self {
+            values,
+            stride: width,
+            add: false,
+            plus: None,
+            activation: Activation::None,
+            also: None,
+        }
     }
 }
 
@@ -106,18 +115,7 @@ pub fn product(cpu: &mut Cpu, dense: &Dense, x: Input<'_>, rows: usize, out: Out
     }
     let last = (rows - 1) * x.step + (dense.taps - 1) * x.dilation;
     assert!(x.values.len() >= last * x.stride + dense.inputs, "inputs of {rows} rows");
-    let most = (rows - 1) * out.stride + dense.outputs;
-    assert!(out.values.len() >= most, "room for {rows} rows");
-    assert!(dense.outputs <= out.stride || rows == 1, "outputs beyond a row of {}", out.stride);
-    let (mut also, mut slope) = (std::ptr::null_mut(), 1.0);
-    if let Some((values, by)) = out.also {
-        assert!(values.len() >= most, "room for {rows} rows once more");
-        (also, slope) = (values.as_mut_ptr(), by);
-    }
-    assert!(out.plus.is_none_or(|plus| plus.len() >= most), "{rows} rows to add");
-    let plus = out.plus.map_or(std::ptr::null(), <[f32]>::as_ptr);
-    let (stride, add, activation) = (out.stride, out.add, out.activation);
-    let target = Target { to: out.values.as_mut_ptr(), plus, also, slope, stride, add, activation };
+    let target = target_of(dense.outputs, rows, out);
     let tiles = dense.tiles();
     let wanted = cpu.threads() * PARTS;
     let blocks = wanted.div_ceil(tiles).clamp(1, rows.div_ceil(ROWS_OF_PART));
@@ -129,16 +127,85 @@ pub fn product(cpu: &mut Cpu, dense: &Dense, x: Input<'_>, rows: usize, out: Out
         let range = whole(block).min(rows)..whole(block + 1).min(rows);
         for tile in tiles * share / shares..tiles * (share + 1) / shares {
             let piece = Piece { dense, x, tile, rows: range.clone() };
-            match isa {
-                #[cfg(target_arch = "x86_64")]
-                // SAFETY: the instructions were detected ([`Isa::detect`]); the rows' neighbourhoods and
-                // their outputs were checked to lie in their slices.
-                #[expect(unsafe_code, reason = "instructions chosen at run time")]
-                Isa::Avx2 => unsafe { x86::piece(&piece, target) },
-                _ => scalar::piece(&piece, target),
-            }
+            piece_on(isa, &piece, target);
         }
     });
+}
+
+/// A convolution over time in the form that is fastest for its sizes.
+#[derive(Debug, Clone)]
+pub enum Convolution {
+    /// As it is.
+    Plain(Dense),
+    /// With fewer multiplications.
+    Minimal(MinimalFilter),
+}
+
+impl Convolution {
+    /// Packs `[outputs, inputs, taps]` weights, row-major as frameworks keep it; `step` rows lie between
+    /// neighbouring outputs.
+    ///
+    /// # Panics
+    /// As [`Dense::convolution`].
+    #[must_use]
+    pub fn pack(sizes: [usize; 3], weights: &[f32], bias: Option<&[f32]>, step: usize) -> Self {
+        let [outputs, inputs, taps] = sizes;
+        // Measured with AVX2: with fewer channels the transforms cost what they save.
+        let least = if taps < 5 { 96 } else { 48 };
+        if step == 1 && taps >= 3 && outputs.min(inputs) >= least {
+            Self::Minimal(MinimalFilter::convolution(sizes, weights, bias))
+        } else {
+            Self::Plain(Dense::convolution(sizes, weights, bias))
+        }
+    }
+}
+
+/// [`product`] with a convolution.
+///
+/// # Panics
+/// As [`product`], or when the input's step is not that of the convolution.
+pub fn convolve(
+    cpu: &mut Cpu,
+    convolution: &Convolution,
+    x: Input<'_>,
+    rows: usize,
+    out: Output<'_>,
+) {
+    match convolution {
+        Convolution::Plain(dense) => product(cpu, dense, x, rows, out),
+        Convolution::Minimal(minimal) => filter(cpu, minimal, x, rows, out),
+    }
+}
+
+/// Where the outputs of `rows` rows go.
+///
+/// # Panics
+/// When there is no room for them.
+fn target_of(outputs: usize, rows: usize, out: Output<'_>) -> Target {
+    let most = (rows - 1) * out.stride + outputs;
+    assert!(out.values.len() >= most, "room for {rows} rows");
+    assert!(outputs <= out.stride || rows == 1, "outputs beyond a row of {}", out.stride);
+    let (mut also, mut slope) = (std::ptr::null_mut(), 1.0);
+    if let Some((values, by)) = out.also {
+        assert!(values.len() >= most, "room for {rows} rows once more");
+        (also, slope) = (values.as_mut_ptr(), by);
+    }
+    assert!(out.plus.is_none_or(|plus| plus.len() >= most), "{rows} rows to add");
+    let plus = out.plus.map_or(std::ptr::null(), <[f32]>::as_ptr);
+    let (stride, add, activation) = (out.stride, out.add, out.activation);
+    Target { to: out.values.as_mut_ptr(), plus, also, slope, stride, add, activation }
+}
+
+/// Some rows of one tile, by the instructions chosen. Its rows' neighbourhoods and their outputs were
+/// checked to lie in their slices.
+fn piece_on(isa: Isa, piece: &Piece<'_>, target: &Target) {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the instructions were detected ([`Isa::detect`]); the rest was checked by the callers.
+        #[expect(unsafe_code, reason = "instructions chosen at run time")]
+        Isa::Avx2 => unsafe { x86::piece(piece, target) },
+        _ => scalar::piece(piece, target),
+    }
 }
 
 /// Rows that the widest kernel takes at once; parts hold a multiple of them.
@@ -154,19 +221,40 @@ struct Piece<'a> {
     rows: std::ops::Range<usize>,
 }
 
+/// A row's outputs: how many, and what is added to them.
+#[derive(Clone, Copy)]
+struct Ends<'a> {
+    outputs: usize,
+    /// Empty, or filled up to whole tiles.
+    bias: &'a [f32],
+}
+
 impl Target {
+    /// Rows that are written over with the sums alone, whole tiles of them, by one thread.
+    fn plain(values: &mut [f32], stride: usize) -> Self {
+        Self {
+            to: values.as_mut_ptr(),
+            plus: std::ptr::null(),
+            also: std::ptr::null_mut(),
+            slope: 1.0,
+            stride,
+            add: false,
+            activation: Activation::None,
+        }
+    }
+
     /// Finishes and stores a tile of a row.
     ///
     /// # Safety
     /// The row and the tile's outputs lie within the slices, and no other thread has them.
     #[expect(unsafe_code, reason = "outputs are shared out by tiles")]
     #[inline(always)]
-    unsafe fn put(&self, dense: &Dense, tile: usize, row: usize, sums: &Outputs) {
+    unsafe fn put(&self, ends: Ends<'_>, tile: usize, row: usize, sums: &Outputs) {
         let first = tile * TILE;
-        let count = TILE.min(dense.outputs - first);
+        let count = TILE.min(ends.outputs - first);
         let at = row * self.stride + first;
         let mut values = *sums;
-        if let Some(bias) = dense.bias.as_chunks::<TILE>().0.get(tile) {
+        if let Some(bias) = ends.bias.as_chunks::<TILE>().0.get(tile) {
             values.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
         }
         // SAFETY: the caller's promise.

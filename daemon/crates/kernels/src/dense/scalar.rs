@@ -22,7 +22,7 @@ pub(super) fn piece(piece: &Piece<'_>, target: &Target) {
         // this thread's.
         #[expect(unsafe_code, reason = "outputs are shared out by tiles")]
         unsafe {
-            target.put(dense, tile, row, &sums);
+            target.put(dense.ends(), tile, row, &sums);
         }
     }
 }

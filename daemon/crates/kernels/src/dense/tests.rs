@@ -6,13 +6,23 @@ fn noise(n: usize, seed: usize) -> Vec<f32> {
     (0..n).map(|i| (((i + 1) * (seed + 3)) as f32 * 0.713).sin()).collect()
 }
 
-/// The sum of one output in f64, with its bias.
-fn plain(weights: &[f32], [inputs, taps]: [usize; 2], x: Input<'_>, row: usize, o: usize) -> f64 {
+/// The sum of one output in f64, without its bias.
+fn plain(weights: &[f32], sizes: [usize; 2], x: Input<'_>, row: usize, o: usize) -> f64 {
+    sum_of(weights, sizes, x, (row, o), |term| term)
+}
+
+fn sum_of(
+    weights: &[f32],
+    [inputs, taps]: [usize; 2],
+    x: Input<'_>,
+    (row, o): (usize, usize),
+    made: impl Fn(f64) -> f64,
+) -> f64 {
     let of = |tap: usize, i: usize| {
         let at = (row * x.step + tap * x.dilation) * x.stride + i;
         f64::from(weights[(o * inputs + i) * taps + tap]) * f64::from(x.values[at])
     };
-    (0..taps).map(|tap| (0..inputs).map(|i| of(tap, i)).sum::<f64>()).sum()
+    (0..taps).map(|tap| (0..inputs).map(|i| made(of(tap, i))).sum::<f64>()).sum()
 }
 
 proptest! {
@@ -71,6 +81,39 @@ proptest! {
                 };
                 prop_assert!((f64::from(*got) - want).abs() < 2e-5, "{isa:?} {row} {o}: {got} {want}");
                 prop_assert_eq!(also[at], got.max(got * 0.5));
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn minimal_filters_give_the_plain_product(
+        outputs in 1usize..60, inputs in 1usize..40, taps in 3usize..14, rows in 1usize..90,
+        dilation in 1usize..6, more in 0usize..3, seed in 0usize..100, threads in 1usize..3,
+    ) {
+        let weights = noise(outputs * inputs * taps, seed);
+        let bias = noise(outputs, seed + 1);
+        let minimal = MinimalFilter::convolution([outputs, inputs, taps], &weights, Some(&bias));
+        let stride = inputs + more;
+        let values = noise((rows + (taps - 1) * dilation) * stride, seed + 2);
+        let x = Input { values: &values, stride, step: 1, dilation };
+        for isa in Isa::available() {
+            let width = outputs + more;
+            let mut out = vec![9.0; rows * width];
+            let target = Output { stride: width, ..Output::close(&mut out, outputs) };
+            filter(&mut Cpu::with_isa(threads, isa), &minimal, x, rows, target);
+            for (at, got) in out.iter().enumerate() {
+                let (row, o) = (at / width, at % width);
+                if o >= outputs {
+                    prop_assert_eq!(*got, 9.0, "untouched");
+                    continue;
+                }
+                let want = plain(&weights, [inputs, taps], x, row, o) + f64::from(bias[o]);
+                let sizes = sum_of(&weights, [inputs, taps], x, (row, o), f64::abs);
+                let off = (f64::from(*got) - want).abs();
+                prop_assert!(off < 3e-6 * (sizes + 1.0), "{isa:?} {row} {o}: {got} {want}");
             }
         }
     }

@@ -49,11 +49,7 @@ impl Dense {
                 }
             }
         }
-        let mut bias = bias.map(<[f32]>::to_vec).unwrap_or_default();
-        if !bias.is_empty() {
-            bias.resize(tiles * TILE, 0.0);
-        }
-        Self { values: Values::of(values), bias, outputs, taps, inputs }
+        Self { values: Values::of(values), bias: whole_tiles(bias), outputs, taps, inputs }
     }
 
     /// The map `[outputs, inputs]`, row-major.
@@ -108,9 +104,20 @@ impl Dense {
         }
     }
 
+    pub(super) fn ends(&self) -> super::Ends<'_> {
+        super::Ends { outputs: self.outputs, bias: &self.bias }
+    }
+
     pub(super) fn tiles(&self) -> usize {
         self.outputs.div_ceil(TILE)
     }
+}
+
+/// A bias filled up to whole tiles; empty without one.
+pub(super) fn whole_tiles(bias: Option<&[f32]>) -> Vec<f32> {
+    let mut bias = bias.map(<[f32]>::to_vec).unwrap_or_default();
+    bias.resize(bias.len().next_multiple_of(TILE), 0.0);
+    bias
 }
 
 impl Values {

@@ -88,7 +88,8 @@ unsafe fn rows<W: Weight>(piece: &Piece<'_>, weights: &[W], target: &Target) {
         let left = piece.rows.end - row;
         // SAFETY: the caller's promise.
         unsafe {
-            let put = |at: usize, sums: &Outputs| target.put(dense, piece.tile, row + at, sums);
+            let put =
+                |at: usize, sums: &Outputs| target.put(dense.ends(), piece.tile, row + at, sums);
             row += match (left, wide) {
                 (1, true) => sum::<W, 1, 2, 4>(weights, group, put),
                 (2, true) => sum::<W, 2, 2, 2>(weights, group, put),

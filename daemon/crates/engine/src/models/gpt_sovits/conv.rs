@@ -2,7 +2,7 @@
 //! their weights are packed and frames lie as rows; tensors of columns are views of such rows.
 
 use candle_core::{Device, Error, Result, Tensor};
-use companion_kernels::{Activation, Dense, Input, Output, product};
+use companion_kernels::{Activation, Convolution, Dense, Input, Output, convolve};
 
 use crate::models::threads::Threads;
 
@@ -12,7 +12,7 @@ enum Form {
     /// `[out, in, taps]`, and a bias `[out, 1]`.
     Tensors(Tensor, Option<Tensor>),
     /// On the CPU.
-    Packed(Dense, Threads),
+    Packed(Convolution, Threads),
 }
 
 /// A convolution over time.
@@ -45,17 +45,17 @@ impl Conv1d {
                 let kernel = kernel.flatten_all()?.to_vec1::<f32>()?;
                 let bias =
                     bias.as_ref().map(|bias| bias.flatten_all()?.to_vec1::<f32>()).transpose()?;
-                let dense = Dense::convolution(self.sizes, &kernel, bias.as_deref());
-                Ok(Self { form: Form::Packed(dense, threads.clone()), ..self })
+                let packed = Convolution::pack(self.sizes, &kernel, bias.as_deref(), self.stride);
+                Ok(Self { form: Form::Packed(packed, threads.clone()), ..self })
             }
             _ => Ok(self),
         }
     }
 
     /// Its packed weights and what they compute on; none elsewhere than on the CPU.
-    pub(super) fn dense(&self) -> Option<(&Dense, &Threads)> {
+    pub(super) fn on_threads(&self) -> Option<(&Convolution, &Threads)> {
         match &self.form {
-            Form::Packed(dense, threads) => Some((dense, threads)),
+            Form::Packed(packed, threads) => Some((packed, threads)),
             Form::Tensors(..) => None,
         }
     }
@@ -111,7 +111,7 @@ impl Conv1d {
                 };
                 if activation == Activation::Gelu { y.gelu_erf() } else { Ok(y) }
             }
-            Form::Packed(dense, threads) => {
+            Form::Packed(packed, threads) => {
                 let (from, frames) = x.dims2()?;
                 let all = before + frames + behind;
                 let reach = (self.taps() - 1) * self.dilation + 1;
@@ -136,7 +136,7 @@ impl Conv1d {
                     dilation: self.dilation,
                 };
                 let output = Output { activation, ..Output::close(&mut y, to) };
-                product(&mut threads.lock(), dense, input, rows, output);
+                convolve(&mut threads.lock(), packed, input, rows, output);
                 Tensor::from_vec(y, (rows, to), &Device::Cpu)?.t()
             }
         }
@@ -162,28 +162,32 @@ impl Conv1d {
     }
 }
 
+/// Where a transposed convolution's weights are.
+#[derive(Clone, Debug)]
+enum UpForm {
+    /// `[in, out, taps]`, and a bias `[out, 1]`.
+    Tensors(Tensor, Tensor),
+    /// On the CPU.
+    Packed(Dense),
+}
+
 /// A transposed convolution that makes `rate` frames of one; `(taps − rate) / 2` frames are cut off
 /// at both ends.
 #[derive(Clone, Debug)]
 pub(super) struct Upsampling {
-    form: Form,
+    form: UpForm,
     /// `[in, out, taps]`.
     sizes: [usize; 3],
     rate: usize,
 }
 
 impl Upsampling {
-    /// `kernel` `[in, out, taps]`, on the given threads of the CPU, if any.
-    pub(super) fn new(
-        kernel: Tensor,
-        bias: &Tensor,
-        rate: usize,
-        threads: Option<Threads>,
-    ) -> Result<Self> {
+    /// `kernel` `[in, out, taps]`, packed for the CPU or not.
+    pub(super) fn new(kernel: Tensor, bias: &Tensor, rate: usize, packed: bool) -> Result<Self> {
         let (from, to, taps) = kernel.dims3()?;
-        let form = match threads {
-            None => Form::Tensors(kernel.contiguous()?, Some(bias.unsqueeze(1)?)),
-            Some(threads) => {
+        let form = match packed {
+            false => UpForm::Tensors(kernel.contiguous()?, bias.unsqueeze(1)?),
+            true => {
                 let kernel = kernel.flatten_all()?.to_vec1::<f32>()?;
                 let bias = bias.to_vec1::<f32>()?.repeat(rate);
                 let reach = taps.div_ceil(rate);
@@ -193,7 +197,7 @@ impl Upsampling {
                     let tap = (reach - 1 - row) * rate + output / to;
                     if tap < taps { kernel[(i * to + output % to) * taps + tap] } else { 0.0 }
                 };
-                Form::Packed(Dense::pack([rate * to, reach, from], Some(&bias), weight), threads)
+                UpForm::Packed(Dense::pack([rate * to, reach, from], Some(&bias), weight))
             }
         };
         Ok(Self { form, sizes: [from, to, taps], rate })
@@ -227,15 +231,15 @@ impl Upsampling {
     /// Its packed weights, a convolution over [`Self::reach`] rows each of whose outputs is `rate` frames.
     pub(super) fn dense(&self) -> Option<&Dense> {
         match &self.form {
-            Form::Packed(dense, _) => Some(dense),
-            Form::Tensors(..) => None,
+            UpForm::Packed(dense) => Some(dense),
+            UpForm::Tensors(..) => None,
         }
     }
 
     /// `x` `[in, frames]` to `[out, frames · rate]`; on the CPU the vocoder goes through
     /// [`Self::dense`].
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let Form::Tensors(kernel, Some(bias)) = &self.form else {
+        let UpForm::Tensors(kernel, bias) = &self.form else {
             return Err(Error::Msg("a packed transposed convolution has no tensors".into()));
         };
         let full = x

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use candle_core::{Device, Result as Computed, Tensor};
-use companion_kernels::{Activation, Dense};
+use companion_kernels::{Activation, Dense, channel_norm_gelu};
 use serde_json::Value;
 
 use super::{
@@ -181,6 +181,15 @@ impl Hubert {
         let x = Tensor::from_slice(pcm, (1, pcm.len()), &self.device)?;
         let Some(conv) = self.convs.first() else { return Ok(x) };
         let x = conv.forward(&x)?;
+        if let Some((_, threads)) = conv.on_threads() {
+            let (channels, frames) = x.dims2()?;
+            let mut rows = x.t()?.flatten_all()?.to_vec1::<f32>()?;
+            let scale = self.group.0.flatten_all()?.to_vec1::<f32>()?;
+            let shift = self.group.1.flatten_all()?.to_vec1::<f32>()?;
+            let cpu = &mut threads.lock();
+            channel_norm_gelu(cpu, &mut rows, &scale, &shift, self.epsilon);
+            return Tensor::from_vec(rows, (frames, channels), &self.device)?.t();
+        }
         let centred = x.broadcast_sub(&x.mean_keepdim(1)?)?;
         let deviation = (centred.sqr()?.mean_keepdim(1)? + self.epsilon)?.sqrt()?;
         centred
@@ -303,9 +312,9 @@ impl Stack {
                 }
                 Ok(x)
             }
-            Self::Rows(layers) => layers.whole(&x, &mut |i, rows| {
-                watch(&format!("hubert.hidden_{}", i + 1), rows)
-            }),
+            Self::Rows(layers) => {
+                layers.whole(&x, &mut |i, rows| watch(&format!("hubert.hidden_{}", i + 1), rows))
+            }
         }
     }
 }

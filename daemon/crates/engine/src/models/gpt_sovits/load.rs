@@ -189,7 +189,7 @@ impl<'a> Weights<'a> {
             });
         }
         let bias = self.tensor(&format!("{name}.bias"), &[to])?;
-        Upsampling::new(kernel, &bias, rate, self.threads())
+        Upsampling::new(kernel, &bias, rate, self.threads.is_some())
             .map_err(computing("placing the weights"))
     }
 }

@@ -9,12 +9,12 @@ use std::path::Path;
 
 use candle_core::{Device, Result as Computed, Tensor};
 
+use self::stack::{Past, Stack};
 use super::{
     Watch,
     load::{Linear, Weights, computing, refuse, setting},
     sampler::{Sampling, best, draw, penalize, probabilities},
 };
-use self::stack::{Past, Stack};
 use crate::{EngineError, weights::TensorFile};
 
 const STAGE: &str = "the semantic decoder";

@@ -56,9 +56,8 @@ impl Stack {
             return Ok(Self::Rows { layers, width });
         }
         let device = weights.device().clone();
-        let layers = (0..count)
-            .map(|i| layer(weights.below(&name(i)), width))
-            .collect::<Result<_, _>>()?;
+        let layers =
+            (0..count).map(|i| layer(weights.below(&name(i)), width)).collect::<Result<_, _>>()?;
         Ok(Self::Tensors { layers, heads, width, device })
     }
 

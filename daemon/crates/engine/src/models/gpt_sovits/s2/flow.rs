@@ -83,7 +83,7 @@ impl Flow {
         style: &Tensor,
         watch: &mut Watch<'_>,
     ) -> Result<Tensor, EngineError> {
-        if self.couplings.iter().any(|coupling| coupling.pre.dense().is_some()) {
+        if self.couplings.iter().any(|coupling| coupling.pre.on_threads().is_some()) {
             return self.rows(z, style, watch);
         }
         let mut z = z.clone();

@@ -79,7 +79,7 @@ impl Vocoder {
         watch: &mut Watch<'_>,
     ) -> Result<Tensor, EngineError> {
         let failed = computing(STAGE);
-        if self.pre.dense().is_some() {
+        if self.pre.on_threads().is_some() {
             return self.rows(z, style, watch);
         }
         let x = self.pre.same(z).map_err(&failed)?;

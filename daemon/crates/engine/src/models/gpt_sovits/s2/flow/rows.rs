@@ -1,7 +1,7 @@
 //! The flow on the CPU: frames lie as rows with their channels together.
 
 use candle_core::{Device, Tensor};
-use companion_kernels::{Cpu, Dense, Input, Output, gate_tanh, product};
+use companion_kernels::{Convolution, Cpu, Input, Output, convolve, gate_tanh};
 
 use super::{
     super::super::{Watch, conv::Conv1d, load::computing, watched},
@@ -40,9 +40,9 @@ impl Flow {
 }
 
 /// A convolution's weights; all of a flow lie on one device.
-fn dense(conv: &Conv1d) -> Result<&Dense, EngineError> {
-    match conv.dense() {
-        Some((dense, _)) => Ok(dense),
+fn packed(conv: &Conv1d) -> Result<&Convolution, EngineError> {
+    match conv.on_threads() {
+        Some((packed, _)) => Ok(packed),
         None => super::super::refuse("flow", "its parts lie on different devices"),
     }
 }
@@ -50,7 +50,7 @@ fn dense(conv: &Conv1d) -> Result<&Dense, EngineError> {
 impl Coupling {
     /// Moves the second half of the channels of every row; `told` is the style's part of all gates.
     fn rows(&self, z: &mut [f32], channels: usize, told: &[f32]) -> Result<(), EngineError> {
-        let Some((pre, threads)) = self.pre.dense() else {
+        let Some((pre, threads)) = self.pre.on_threads() else {
             return super::super::refuse("flow", "its parts lie on different devices");
         };
         let cpu: &mut Cpu = &mut threads.lock();
@@ -60,17 +60,23 @@ impl Coupling {
         let margin = widest / 2;
         let mut x = vec![0f32; (frames + widest) * width];
         let input = Input { stride: channels, ..Input::close(z, channels) };
-        product(cpu, pre, input, frames, Output::close(&mut x[margin * width..], width));
+        convolve(cpu, pre, input, frames, Output::close(&mut x[margin * width..], width));
         let mut both = vec![0f32; frames * 2 * width];
         let (mut open, mut y) = (vec![0f32; frames * width], both.clone());
         let mut sum = vec![0f32; frames * width];
         for (i, (gate, out)) in self.gates.iter().zip(&self.outs).enumerate() {
             let from = (margin - reach(gate) / 2) * width;
             let input = Input { dilation: gate.dilation(), ..Input::close(&x[from..], width) };
-            product(cpu, dense(gate)?, input, frames, Output::close(&mut both, 2 * width));
+            convolve(cpu, packed(gate)?, input, frames, Output::close(&mut both, 2 * width));
             gate_tanh(cpu, &both, &told[2 * width * i..2 * width * (i + 1)], &mut open);
             let to = out.width();
-            product(cpu, dense(out)?, Input::close(&open, width), frames, Output::close(&mut y, to));
+            convolve(
+                cpu,
+                packed(out)?,
+                Input::close(&open, width),
+                frames,
+                Output::close(&mut y, to),
+            );
             let inside = x[margin * width..].chunks_exact_mut(width);
             let parts = y.chunks_exact(to).zip(inside).zip(sum.chunks_exact_mut(width));
             for ((y, x), sum) in parts {
@@ -81,7 +87,7 @@ impl Coupling {
         }
         let moved = &mut y[..frames * half];
         let input = Input::close(&sum, width);
-        product(cpu, dense(&self.post)?, input, frames, Output::close(moved, half));
+        convolve(cpu, packed(&self.post)?, input, frames, Output::close(moved, half));
         for (z, moved) in z.chunks_exact_mut(channels).zip(moved.chunks_exact(half)) {
             z[half..].iter_mut().zip(moved).for_each(|(z, moved)| *z -= moved);
         }

@@ -3,9 +3,7 @@
 //! convolution's input are made as outputs are stored.
 
 use candle_core::{Device, Tensor};
-use companion_kernels::{
-    Activation, Cpu, Input, Output, add, leaky_scaled, product,
-};
+use companion_kernels::{Activation, Cpu, Input, Output, add, convolve, leaky_scaled, product};
 
 use super::{
     super::super::{
@@ -98,7 +96,7 @@ impl Vocoder {
         let (channels, frames) = z.dims2().map_err(&failed)?;
         let told = self.condition.forward(style).and_then(|told| told.flatten_all()?.to_vec1());
         let told: Vec<f32> = told.map_err(&failed)?;
-        let Some((dense, threads)) = self.pre.dense() else { return super::elsewhere() };
+        let Some((pre, threads)) = self.pre.on_threads() else { return super::elsewhere() };
         let mut latent = Frames::of(Vec::new(), self.pre.taps() / 2, frames, channels);
         let values = z.t().and_then(|z| z.flatten_all()?.to_vec1::<f32>()).map_err(&failed)?;
         latent.inside_mut().copy_from_slice(&values);
@@ -106,7 +104,7 @@ impl Vocoder {
         let mut room = Room::default();
         let mut x = Frames::of(std::mem::take(&mut room.sum), 0, frames, self.pre.width());
         let out = Output::close(&mut x.values, self.pre.width());
-        product(cpu, dense, latent.around(&self.pre), frames, out);
+        convolve(cpu, pre, latent.around(&self.pre), frames, out);
         let shows = watched(watch);
         if shows {
             watch("dec.conv_pre", &x.tensor()?)?;
@@ -127,9 +125,9 @@ impl Vocoder {
         }
         let mut last = Frames::of(room.active, self.post.taps() / 2, x.frames, x.channels);
         leaky_scaled(cpu, &x.values, (share, SLOPES.1), last.inside_mut());
-        let Some((dense, _)) = self.post.dense() else { return super::elsewhere() };
+        let Some((post, _)) = self.post.on_threads() else { return super::elsewhere() };
         let mut wave = vec![0f32; x.frames];
-        product(cpu, dense, last.around(&self.post), x.frames, Output::close(&mut wave, 1));
+        convolve(cpu, post, last.around(&self.post), x.frames, Output::close(&mut wave, 1));
         if shows {
             watch("dec.conv_post", &shown(&wave, 1)?)?;
         }
@@ -221,13 +219,14 @@ impl ResBlock {
         let Parts { y, part, active: own } = parts;
         let (channels, frames) = (x.channels, x.frames);
         for (n, (dilated, plain)) in self.0.iter().enumerate() {
-            let (Some((first, _)), Some((second, _))) = (dilated.dense(), plain.dense()) else {
+            let (Some((first, _)), Some((second, _))) = (dilated.on_threads(), plain.on_threads())
+            else {
                 return super::elsewhere();
             };
             let input = if n == 0 { active.around(dilated) } else { own.around(dilated) };
             let activation = Activation::Leaky(SLOPES.0);
             let to = Output { activation, ..Output::close(y.inside_mut(), channels) };
-            product(cpu, first, input, frames, to);
+            convolve(cpu, first, input, frames, to);
             let also = (n + 1 < self.0.len()).then(|| (own.inside_mut(), SLOPES.0));
             let to = Output {
                 add: n > 0,
@@ -235,7 +234,7 @@ impl ResBlock {
                 also,
                 ..Output::close(&mut part.values, channels)
             };
-            product(cpu, second, y.around(plain), frames, to);
+            convolve(cpu, second, y.around(plain), frames, to);
         }
         Ok(())
     }
