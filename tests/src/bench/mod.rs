@@ -7,6 +7,8 @@ mod random_model;
 mod speech;
 mod thinking;
 mod turn;
+mod voice;
+mod voice_model;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -98,7 +100,8 @@ pub struct Bench {
     pub size: Size,
     /// Measured first, for the limits.
     pub machine: Machine,
-    /// llama.cpp's `llama-bench`, if it is to run beside the language models.
+    /// What runs beside: llama.cpp's `llama-bench` beside the language models, a Python with torch beside
+    /// the voice's.
     pub peer: Option<PathBuf>,
     /// What the name of a model of random weights must have in it.
     pub only: String,
@@ -123,7 +126,17 @@ impl Bench {
                 }
                 Ok(rows)
             }
-            StageName::Tts => speech::tts(self),
+            StageName::Tts => {
+                // Models of random weights alone where one of them is asked for.
+                let mut rows = match self.only.is_empty() {
+                    true => speech::tts(self)?,
+                    false => Vec::new(),
+                };
+                if self.size != Size::Ci {
+                    rows.extend(voice::tts(self)?);
+                }
+                Ok(rows)
+            }
             StageName::Turn => turn::turn(self),
         }
     }

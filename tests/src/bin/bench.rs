@@ -18,10 +18,11 @@ struct Arguments {
     /// How much is measured.
     #[arg(long, value_enum, default_value = "ci")]
     size: Size,
-    /// Also runs llama.cpp's llama-bench, this program, beside the language models (`--size cpu`).
-    #[arg(long, value_name = "LLAMA-BENCH")]
+    /// Also runs this program beside the models of random weights (`--size cpu`): llama.cpp's llama-bench
+    /// for `llm`, a Python that has torch for `tts`.
+    #[arg(long, value_name = "PROGRAM")]
     peer: Option<PathBuf>,
-    /// Only models of random weights whose name has this in it (`0.5B`, `q8_0`).
+    /// Only models of random weights whose name has this in it (`0.5B`, `q8_0`, `s1`, `s2 v2Pro`).
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
     /// Prints JSON.

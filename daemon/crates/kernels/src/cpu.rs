@@ -1,5 +1,7 @@
 //! What a kernel runs on: threads and instructions.
 
+use std::sync::{Mutex, PoisonError};
+
 use crate::{Isa, Pool};
 
 /// Threads and instructions. One owner; the threads end with it.
@@ -7,19 +9,35 @@ use crate::{Isa, Pool};
 pub struct Cpu {
     pub(crate) pool: Pool,
     pub(crate) isa: Isa,
+    pub(crate) scratch: Scratch,
+}
+
+/// Room that parts of a job work in, kept from job to job: as many pieces as there were threads at once.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch(Mutex<Vec<Vec<f32>>>);
+
+impl Scratch {
+    /// Some room, of any size and with anything in it.
+    pub(crate) fn take(&self) -> Vec<f32> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    pub(crate) fn put_back(&self, room: Vec<f32>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(room);
+    }
 }
 
 impl Cpu {
     /// `threads` threads in all, the calling one among them, with the best instructions there are.
     #[must_use]
     pub fn new(threads: usize) -> Self {
-        Self { pool: Pool::new(threads), isa: Isa::detect() }
+        Self { pool: Pool::new(threads), isa: Isa::detect(), scratch: Scratch::default() }
     }
 
     /// The same, with instructions of choice; those that the machine lacks are not used.
     #[must_use]
     pub fn with_isa(threads: usize, isa: Isa) -> Self {
-        Self { pool: Pool::new(threads), isa: isa.min(Isa::detect()) }
+        Self { isa: isa.min(Isa::detect()), ..Self::new(threads) }
     }
 
     /// Instructions in use.

@@ -59,6 +59,23 @@ pub(crate) fn exp(x: f32) -> f32 {
     f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
 
+/// Abramowitz and Stegun's 7.1.26: within 1.5e-7 of the error function, for x of either sign.
+#[inline(always)]
+fn erf(x: f32) -> f32 {
+    let near = 1.0 / (1.0 + 0.327_591_1 * x.abs());
+    let mut p = 1.061_405_4;
+    for term in [-1.453_152, 1.421_413_8, -0.284_496_74, 0.254_829_6] {
+        p = p * near + term;
+    }
+    (1.0 - p * near * exp(-x * x)).copysign(x)
+}
+
+/// `x Φ(x)`, with erf.
+#[inline(always)]
+pub(crate) fn gelu(x: f32) -> f32 {
+    0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
+}
+
 #[inline(always)]
 fn norm_row(x: &[f32], weights: &[f32], eps: f32, out: &mut [f32]) {
     #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
@@ -83,6 +100,30 @@ pub fn rms_norm(cpu: &mut Cpu, rows: &[f32], weights: &[f32], eps: f32, out: &mu
 }
 
 #[inline(always)]
+fn layer_norm_row(x: &mut [f32], weights: &[f32], shifts: &[f32], eps: f32) {
+    #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
+    let share = 1.0 / x.len() as f32;
+    let mean = sum_pairs(x, x, |a, _| a) * share;
+    x.iter_mut().for_each(|x| *x -= mean);
+    let scale = 1.0 / (sum_pairs(x, x, |a, b| a * b) * share + eps).sqrt();
+    for ((x, weight), shift) in x.iter_mut().zip(weights).zip(shifts) {
+        *x = *x * scale * weight + shift;
+    }
+}
+
+/// Layer norm (Ba et al. 2016) of rows of as many values as there are weights, in their place.
+///
+/// # Panics
+/// When there are no weights, or not as many shifts.
+pub fn layer_norm(cpu: &mut Cpu, rows: &mut [f32], weights: &[f32], shifts: &[f32], eps: f32) {
+    assert!(!weights.is_empty() && weights.len() == shifts.len(), "a norm's sizes");
+    let isa = cpu.isa;
+    cpu.pool.run_chunks(rows, weights.len(), &|_, x| {
+        chosen!(isa, layer_norm_row(x: &mut [f32], weights: &[f32], shifts: &[f32], eps: f32));
+    });
+}
+
+#[inline(always)]
 fn gate_row(gate: &mut [f32], up: &[f32]) {
     for (gate, up) in gate.iter_mut().zip(up) {
         *gate = *gate / (1.0 + exp(-*gate)) * up;
@@ -97,6 +138,29 @@ pub fn swiglu(cpu: &mut Cpu, rows: &mut [f32], inner: usize) {
         let (gate, up) = row.split_at_mut(inner);
         let up: &[f32] = up;
         chosen!(isa, gate_row(gate: &mut [f32], up: &[f32]));
+    });
+}
+
+/// `tanh(a + told_a) · σ(b + told_b)` of rows `[a, b]` of as many values as `told`, the gate of WaveNet
+/// (van den Oord et al. 2016), into rows of half the width.
+///
+/// # Panics
+/// When there are not as many rows.
+pub fn gate_tanh(cpu: &mut Cpu, rows: &[f32], told: &[f32], out: &mut [f32]) {
+    #[inline(always)]
+    fn row(both: &[f32], told: &[f32], out: &mut [f32]) {
+        let ((a, b), (told_a, told_b)) = (both.split_at(out.len()), told.split_at(out.len()));
+        let of = a.iter().zip(b).zip(told_a.iter().zip(told_b));
+        for (out, ((a, b), (told_a, told_b))) in out.iter_mut().zip(of) {
+            let (twice, open) = (exp(2.0 * (a + told_a)), exp(-(b + told_b)));
+            *out = (1.0 - 2.0 / (twice + 1.0)) / (1.0 + open);
+        }
+    }
+    let (isa, width) = (cpu.isa, told.len());
+    assert_eq!(rows.len(), out.len() * 2, "rows of a gate");
+    cpu.pool.run_chunks(out, width / 2, &|at, out| {
+        let both = &rows[at * width..(at + 1) * width];
+        chosen!(isa, row(both: &[f32], told: &[f32], out: &mut [f32]));
     });
 }
 
@@ -159,6 +223,27 @@ mod tests {
     }
 
     #[test]
+    fn a_layer_norm_leaves_rows_of_mean_shift_and_deviation_weight() {
+        let mut rows: Vec<f32> = (0..2 * 37u8).map(|i| f32::from(i % 7) * 3.0 - 2.0).collect();
+        for isa in Isa::available() {
+            layer_norm(&mut Cpu::with_isa(2, isa), &mut rows, &[2.0; 37], &[5.0; 37], 1e-6);
+            for row in rows.chunks(37) {
+                let mean: f32 = row.iter().sum::<f32>() / 37.0;
+                let spread: f32 = row.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / 37.0;
+                assert!((mean - 5.0).abs() < 1e-4 && (spread - 4.0).abs() < 1e-4, "{isa:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_error_function_is_that_of_the_table() {
+        for (x, want) in [(0.0, 0.0), (0.5, 0.520_499_9), (1.0, 0.842_700_8), (-2.0, -0.995_322_3)]
+        {
+            assert!((erf(x) - want).abs() < 3e-7, "{x}: {}", erf(x));
+        }
+    }
+
+    #[test]
     fn a_gate_is_silu_times_up() {
         let rows: Vec<f32> = (0..2 * 2 * 21u8).map(|i| f32::from(i) * 0.3 - 12.0).collect();
         for isa in Isa::available() {
@@ -169,6 +254,22 @@ mod tests {
                     let want = row[i] / (1.0 + (-row[i]).exp()) * row[21 + i];
                     assert!((got[i] - want).abs() <= want.abs() * 1e-6 + 1e-6, "{isa:?} {i}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_wavenet_gate_is_tanh_times_sigmoid() {
+        let rows: Vec<f32> = (0..2 * 2 * 21u8).map(|i| f32::from(i) * 0.3 - 12.0).collect();
+        let told: Vec<f32> = (0..42u8).map(|i| f32::from(i % 5) - 2.0).collect();
+        for isa in Isa::available() {
+            let mut out = vec![0.0; 42];
+            gate_tanh(&mut Cpu::with_isa(1, isa), &rows, &told, &mut out);
+            for (at, got) in out.iter().enumerate() {
+                let (row, i) = (at / 21, at % 21);
+                let (a, b) = (rows[row * 42 + i] + told[i], rows[row * 42 + 21 + i] + told[21 + i]);
+                let want = a.tanh() / (1.0 + (-b).exp());
+                assert!((got - want).abs() < 1e-6, "{isa:?} {at}: {got} {want}");
             }
         }
     }

@@ -5,8 +5,11 @@
 
 mod activations;
 mod attention;
+mod channel_norm;
 mod cpu;
+mod dense;
 mod elementwise;
+mod float_attention;
 mod isa;
 mod kv;
 mod matrix;
@@ -15,8 +18,14 @@ mod product;
 
 pub use activations::Activations;
 pub use attention::{AttentionShape, MOST_HEAD_DIM, attend};
+pub use channel_norm::channel_norm_gelu;
 pub use cpu::Cpu;
-pub use elementwise::{RotaryPairs, rms_norm, rotate, swiglu};
+pub use dense::{
+    Activation, Convolution, Dense, Input, MinimalFilter, Output, add, convolve, filter,
+    leaky_scaled, product,
+};
+pub use elementwise::{RotaryPairs, gate_tanh, layer_norm, rms_norm, rotate, swiglu};
+pub use float_attention::{FloatKv, Queries, attend_floats};
 pub use isa::Isa;
 pub use kv::KvStore;
 pub use matrix::{Codes, Matrix, MatrixError};

@@ -203,6 +203,22 @@ impl Pool {
         assert!(!shared.failed.swap(false, Ordering::Relaxed), "a part of the job panicked");
     }
 
+    /// Calls `job` with every piece of `width` of the values and its number, on all threads; the last
+    /// piece may be shorter.
+    pub(crate) fn run_pieces(
+        &mut self,
+        values: &mut [f32],
+        width: usize,
+        job: &(dyn Fn(usize, &mut [f32]) + Sync),
+    ) {
+        let (whole, rest) = values.split_at_mut(values.len() / width * width);
+        let pieces = whole.len() / width;
+        self.run_chunks(whole, width, job);
+        if !rest.is_empty() {
+            job(pieces, rest);
+        }
+    }
+
     /// Calls `job` with every whole chunk of `width` of the values and its number, on all threads.
     ///
     /// # Panics

@@ -7,10 +7,13 @@ use std::path::Path;
 
 use candle_core::{Device, Result, Tensor};
 use candle_nn::ops::{layer_norm, softmax_last_dim};
+use companion_kernels::{Activation, Dense};
 
 use crate::EngineError;
 use crate::layers::Linear;
+use crate::models::post_norm::{NormValues, PostNorm, PostNormLayer};
 use crate::models::settings::Settings;
+use crate::models::threads::Threads;
 use crate::weights::ShardedWeights;
 
 type Loaded<T> = std::result::Result<T, EngineError>;
@@ -40,6 +43,13 @@ struct Layer {
     norm: Norm,
 }
 
+/// The layers, plain rows on the CPU.
+#[derive(Debug)]
+enum Stack {
+    Tensors(Vec<Layer>),
+    Rows(PostNorm),
+}
+
 /// An encoder of token ids.
 #[derive(Debug)]
 pub(super) struct Bert {
@@ -48,7 +58,7 @@ pub(super) struct Bert {
     /// Row of the first token type, `[1, hidden]`.
     kind: Tensor,
     norm: Norm,
-    layers: Vec<Layer>,
+    layers: Stack,
     heads: usize,
     first_position: usize,
     vocab: usize,
@@ -75,10 +85,48 @@ impl Source<'_> {
         Ok(Linear::Dense(weights, Some(self.tensor(&format!("{name}.bias"), &[output])?)))
     }
 
+    fn floats(&mut self, name: &str, shape: &[usize]) -> Loaded<Vec<f32>> {
+        self.weights.floats(&format!("{}{name}", self.prefix), shape)
+    }
+
+    /// Maps of the same input as one, packed for the CPU.
+    fn dense(&mut self, names: &[String], input: usize, output: usize) -> Loaded<Dense> {
+        let (mut weights, mut bias) = (Vec::new(), Vec::new());
+        for name in names {
+            weights.extend(self.floats(&format!("{name}.weight"), &[output, input])?);
+            bias.extend(self.floats(&format!("{name}.bias"), &[output])?);
+        }
+        Ok(Dense::linear([names.len() * output, input], &weights, Some(&bias)))
+    }
+
+    fn rows_layer(&mut self, name: &str, width: usize, inner: usize) -> Loaded<PostNormLayer> {
+        let of = |part: &str| format!("{name}.{part}");
+        let qkv = ["query", "key", "value"].map(|part| of(&format!("attention.self.{part}")));
+        Ok(PostNormLayer {
+            qkv: self.dense(&qkv, width, width)?,
+            out: self.dense(&[of("attention.output.dense")], width, width)?,
+            up: self.dense(&[of("intermediate.dense")], width, inner)?,
+            down: self.dense(&[of("output.dense")], inner, width)?,
+            norm1: self.norm_values(&of("attention.output.LayerNorm"), width)?,
+            norm2: self.norm_values(&of("output.LayerNorm"), width)?,
+        })
+    }
+
+    fn norm_values(&mut self, name: &str, width: usize) -> Loaded<NormValues> {
+        let (scale, shift) = self.norm_names(name);
+        let scale = self.floats(&format!("{name}.{scale}"), &[width])?;
+        let shift = self.floats(&format!("{name}.{shift}"), &[width])?;
+        Ok(NormValues { scale, shift, epsilon: self.eps })
+    }
+
     /// Old checkpoints call scale and shift gamma and beta.
-    fn norm(&mut self, name: &str, width: usize) -> Loaded<Norm> {
+    fn norm_names(&self, name: &str) -> (&'static str, &'static str) {
         let old = self.weights.has(&format!("{}{name}.gamma", self.prefix));
-        let (scale, shift) = if old { ("gamma", "beta") } else { ("weight", "bias") };
+        if old { ("gamma", "beta") } else { ("weight", "bias") }
+    }
+
+    fn norm(&mut self, name: &str, width: usize) -> Loaded<Norm> {
+        let (scale, shift) = self.norm_names(name);
         let weight = self.tensor(&format!("{name}.{scale}"), &[width])?;
         Ok(Norm { weight, bias: self.tensor(&format!("{name}.{shift}"), &[width])?, eps: self.eps })
     }
@@ -131,9 +179,15 @@ impl Bert {
         let used = layers.checked_sub(unused).filter(|n| *n > 0).ok_or_else(|| {
             s.wrong("num_hidden_layers", format!("is {layers}, expected more than {unused}"))
         })?;
-        let layers = (0..used)
-            .map(|n| Layer::load(&mut source, &format!("encoder.layer.{n}"), width, inner))
-            .collect::<Loaded<_>>()?;
+        let names = (0..used).map(|n| format!("encoder.layer.{n}"));
+        let layers = if device.is_cpu() {
+            let layers = names.map(|name| source.rows_layer(&name, width, inner));
+            let (layers, gelu) = (layers.collect::<Loaded<_>>()?, Activation::Gelu);
+            Stack::Rows(PostNorm::new(layers, heads, gelu, Threads::of_machine()))
+        } else {
+            let layers = names.map(|name| Layer::load(&mut source, &name, width, inner));
+            Stack::Tensors(layers.collect::<Loaded<_>>()?)
+        };
         Ok(Self {
             words: source.tensor("embeddings.word_embeddings.weight", &[vocab, width])?,
             positions: source.tensor("embeddings.position_embeddings.weight", &[reach, width])?,
@@ -175,11 +229,16 @@ impl Bert {
         let failed = |source| EngineError::Compute { stage: "BERT", source };
         let mut x = self.embed(ids).map_err(failed)?;
         watch(0, &x)?;
-        for (n, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&x, self.heads).map_err(failed)?;
-            watch(n + 1, &x)?;
+        match &self.layers {
+            Stack::Rows(layers) => layers.whole(&x, &mut |n, rows| watch(n + 1, rows)),
+            Stack::Tensors(layers) => {
+                for (n, layer) in layers.iter().enumerate() {
+                    x = layer.forward(&x, self.heads).map_err(failed)?;
+                    watch(n + 1, &x)?;
+                }
+                Ok(x)
+            }
         }
-        Ok(x)
     }
 
     fn embed(&self, ids: &[u32]) -> Result<Tensor> {

@@ -7,10 +7,12 @@ mod describe;
 pub mod embedder;
 pub mod gpt_sovits;
 mod llama;
+mod post_norm;
 mod qwen2;
 mod qwen3;
 pub mod sanm;
 pub mod sensevoice;
 pub(crate) mod settings;
+mod threads;
 
 pub use describe::{ModelDescription, ModelKind, describe};

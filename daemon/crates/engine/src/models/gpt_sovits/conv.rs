@@ -1,15 +1,26 @@
-//! The convolutions of GPT-SoVITS's models, in one place so that they can be made fast in one place:
-//! plain and transposed over time, and plain over an image. Batches of one.
+//! The convolutions of GPT-SoVITS's models, plain and transposed over time, batches of one. On the CPU
+//! their weights are packed and frames lie as rows; tensors of columns are views of such rows.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Error, Result, Tensor};
+use companion_kernels::{Activation, Convolution, Dense, Input, Output, convolve};
+
+use crate::models::threads::Threads;
+
+/// Where a convolution's weights are.
+#[derive(Clone, Debug)]
+enum Form {
+    /// `[out, in, taps]`, and a bias `[out, 1]`.
+    Tensors(Tensor, Option<Tensor>),
+    /// On the CPU.
+    Packed(Convolution, Threads),
+}
 
 /// A convolution over time.
 #[derive(Clone, Debug)]
 pub(super) struct Conv1d {
+    form: Form,
     /// `[out, in, taps]`.
-    kernel: Tensor,
-    /// `[out, 1]`.
-    bias: Option<Tensor>,
+    sizes: [usize; 3],
     stride: usize,
     dilation: usize,
 }
@@ -22,17 +33,41 @@ impl Conv1d {
         dilation: usize,
     ) -> Result<Self> {
         let bias = bias.map(|bias| bias.unsqueeze(1)).transpose()?;
-        Ok(Self { kernel: kernel.contiguous()?, bias, stride, dilation })
+        let (out, from, taps) = kernel.dims3()?;
+        let form = Form::Tensors(kernel.contiguous()?, bias);
+        Ok(Self { form, sizes: [out, from, taps], stride, dilation })
+    }
+
+    /// The same on the given threads of the CPU, if any.
+    pub(super) fn packed(self, threads: Option<&Threads>) -> Result<Self> {
+        match (&self.form, threads) {
+            (Form::Tensors(kernel, bias), Some(threads)) => {
+                let kernel = kernel.flatten_all()?.to_vec1::<f32>()?;
+                let bias =
+                    bias.as_ref().map(|bias| bias.flatten_all()?.to_vec1::<f32>()).transpose()?;
+                let packed = Convolution::pack(self.sizes, &kernel, bias.as_deref(), self.stride);
+                Ok(Self { form: Form::Packed(packed, threads.clone()), ..self })
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// Its packed weights and what they compute on; none elsewhere than on the CPU.
+    pub(super) fn on_threads(&self) -> Option<(&Convolution, &Threads)> {
+        match &self.form {
+            Form::Packed(packed, threads) => Some((packed, threads)),
+            Form::Tensors(..) => None,
+        }
     }
 
     /// Output channels.
     pub(super) fn width(&self) -> usize {
-        self.kernel.dims()[0]
+        self.sizes[0]
     }
 
     /// Taps.
     pub(super) fn taps(&self) -> usize {
-        self.kernel.dims()[2]
+        self.sizes[2]
     }
 
     /// Frames from one output to the next.
@@ -40,134 +75,179 @@ impl Conv1d {
         self.stride
     }
 
+    /// Frames from one tap to the next.
+    pub(super) fn dilation(&self) -> usize {
+        self.dilation
+    }
+
     /// `x` `[in, frames]` to `[out, frames']` without padding.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.padded(x, 0)
+        self.padded(x, (0, 0), Activation::None)
+    }
+
+    /// As [`Self::forward`], then GELU.
+    pub(super) fn forward_gelu(&self, x: &Tensor) -> Result<Tensor> {
+        self.padded(x, (0, 0), Activation::Gelu)
     }
 
     /// As many frames out as in (stride 1): `(taps − 1) / 2` zeros before, the rest behind.
     pub(super) fn same(&self, x: &Tensor) -> Result<Tensor> {
         let reach = (self.taps() - 1) * self.dilation;
-        if reach.is_multiple_of(2) {
-            return self.padded(x, reach / 2);
-        }
-        self.padded(&x.pad_with_zeros(1, reach / 2, reach - reach / 2)?, 0)
+        self.padded(x, (reach / 2, reach - reach / 2), Activation::None)
     }
 
-    fn padded(&self, x: &Tensor, padding: usize) -> Result<Tensor> {
-        let y = if self.taps() == 1 && self.stride == 1 {
-            self.kernel.squeeze(2)?.matmul(&x.contiguous()?)?
-        } else {
-            x.unsqueeze(0)?
-                .contiguous()?
-                .conv1d(&self.kernel, padding, self.stride, self.dilation, 1)?
-                .squeeze(0)?
-        };
-        match &self.bias {
-            Some(bias) => y.broadcast_add(bias),
-            None => Ok(y),
+    fn padded(
+        &self,
+        x: &Tensor,
+        (before, behind): (usize, usize),
+        activation: Activation,
+    ) -> Result<Tensor> {
+        match &self.form {
+            Form::Tensors(kernel, bias) => {
+                let y = self.of_tensors(kernel, x, (before, behind))?;
+                let y = match bias {
+                    Some(bias) => y.broadcast_add(bias)?,
+                    None => y,
+                };
+                if activation == Activation::Gelu { y.gelu_erf() } else { Ok(y) }
+            }
+            Form::Packed(packed, threads) => {
+                let (from, frames) = x.dims2()?;
+                let all = before + frames + behind;
+                let reach = (self.taps() - 1) * self.dilation + 1;
+                if from != self.sizes[1] || all < reach {
+                    return Err(Error::Msg(format!(
+                        "{frames} frames of {from} channels, expected {reach} of {}",
+                        self.sizes[1]
+                    )));
+                }
+                let mut values = x.t()?.flatten_all()?.to_vec1::<f32>()?;
+                if before + behind > 0 {
+                    let mut wider = vec![0f32; all * from];
+                    wider[before * from..(before + frames) * from].copy_from_slice(&values);
+                    values = wider;
+                }
+                let (rows, to) = ((all - reach) / self.stride + 1, self.width());
+                let mut y = vec![0f32; rows * to];
+                let input = Input {
+                    values: &values,
+                    stride: from,
+                    step: self.stride,
+                    dilation: self.dilation,
+                };
+                let output = Output { activation, ..Output::close(&mut y, to) };
+                convolve(&mut threads.lock(), packed, input, rows, output);
+                Tensor::from_vec(y, (rows, to), &Device::Cpu)?.t()
+            }
         }
     }
+
+    fn of_tensors(
+        &self,
+        kernel: &Tensor,
+        x: &Tensor,
+        (before, behind): (usize, usize),
+    ) -> Result<Tensor> {
+        if self.taps() == 1 && self.stride == 1 {
+            return kernel.squeeze(2)?.matmul(&x.contiguous()?);
+        }
+        let (x, padding) = match before == behind {
+            true => (x.clone(), before),
+            false => (x.pad_with_zeros(1, before, behind)?, 0),
+        };
+        x.unsqueeze(0)?
+            .contiguous()?
+            .conv1d(kernel, padding, self.stride, self.dilation, 1)?
+            .squeeze(0)
+    }
+}
+
+/// Where a transposed convolution's weights are.
+#[derive(Clone, Debug)]
+enum UpForm {
+    /// `[in, out, taps]`, and a bias `[out, 1]`.
+    Tensors(Tensor, Tensor),
+    /// On the CPU.
+    Packed(Dense),
 }
 
 /// A transposed convolution that makes `rate` frames of one; `(taps − rate) / 2` frames are cut off
 /// at both ends.
 #[derive(Clone, Debug)]
 pub(super) struct Upsampling {
+    form: UpForm,
     /// `[in, out, taps]`.
-    kernel: Tensor,
-    /// `[out, 1]`.
-    bias: Tensor,
+    sizes: [usize; 3],
     rate: usize,
 }
 
 impl Upsampling {
-    pub(super) fn new(kernel: Tensor, bias: &Tensor, rate: usize) -> Result<Self> {
-        Ok(Self { kernel: kernel.contiguous()?, bias: bias.unsqueeze(1)?, rate })
+    /// `kernel` `[in, out, taps]`, packed for the CPU or not.
+    pub(super) fn new(kernel: Tensor, bias: &Tensor, rate: usize, packed: bool) -> Result<Self> {
+        let (from, to, taps) = kernel.dims3()?;
+        let form = match packed {
+            false => UpForm::Tensors(kernel.contiguous()?, bias.unsqueeze(1)?),
+            true => {
+                let kernel = kernel.flatten_all()?.to_vec1::<f32>()?;
+                let bias = bias.to_vec1::<f32>()?.repeat(rate);
+                let reach = taps.div_ceil(rate);
+                // Of input row n and those before it come the frames n · rate and following, each
+                // from every `rate`-th tap.
+                let weight = |output: usize, row: usize, i: usize| {
+                    let tap = (reach - 1 - row) * rate + output / to;
+                    if tap < taps { kernel[(i * to + output % to) * taps + tap] } else { 0.0 }
+                };
+                UpForm::Packed(Dense::pack([rate * to, reach, from], Some(&bias), weight))
+            }
+        };
+        Ok(Self { form, sizes: [from, to, taps], rate })
     }
 
     /// Output channels.
     pub(super) fn width(&self) -> usize {
-        self.kernel.dims()[1]
+        self.sizes[1]
     }
 
-    /// `x` `[in, frames]` to `[out, frames · rate]` (one frame more if taps − rate is odd).
+    /// Frames made of one.
+    pub(super) fn rate(&self) -> usize {
+        self.rate
+    }
+
+    /// Frames cut off at either end.
+    pub(super) fn cut(&self) -> usize {
+        (self.sizes[2] - self.rate) / 2
+    }
+
+    /// Input rows that a frame is made of.
+    pub(super) fn reach(&self) -> usize {
+        self.sizes[2].div_ceil(self.rate)
+    }
+
+    /// Frames made of `frames` (one more than `rate` times as many if taps − rate is odd).
+    pub(super) fn frames(&self, frames: usize) -> usize {
+        (frames - 1) * self.rate + self.sizes[2] - 2 * self.cut()
+    }
+
+    /// Its packed weights, a convolution over [`Self::reach`] rows each of whose outputs is `rate` frames.
+    pub(super) fn dense(&self) -> Option<&Dense> {
+        match &self.form {
+            UpForm::Packed(dense) => Some(dense),
+            UpForm::Tensors(..) => None,
+        }
+    }
+
+    /// `x` `[in, frames]` to `[out, frames · rate]`; on the CPU the vocoder goes through
+    /// [`Self::dense`].
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let cut = (self.kernel.dims()[2] - self.rate) / 2;
+        let UpForm::Tensors(kernel, bias) = &self.form else {
+            return Err(Error::Msg("a packed transposed convolution has no tensors".into()));
+        };
         let full = x
             .unsqueeze(0)?
             .contiguous()?
-            .conv_transpose1d(&self.kernel, 0, 0, self.rate, 1, 1)?
+            .conv_transpose1d(kernel, 0, 0, self.rate, 1, 1)?
             .squeeze(0)?;
         let frames = full.dim(1)?;
-        full.narrow(1, cut, frames - 2 * cut)?.broadcast_add(&self.bias)
-    }
-}
-
-/// A convolution over an image, with a square kernel of odd side and as many zeros around the image
-/// as keep its size at stride 1.
-#[derive(Clone, Debug)]
-pub(super) struct Conv2d {
-    /// `[out, in, side, side]`.
-    kernel: Tensor,
-    /// `[out, 1, 1]`.
-    bias: Option<Tensor>,
-    stride: usize,
-}
-
-impl Conv2d {
-    pub(super) fn new(kernel: &Tensor, bias: Option<&Tensor>, stride: usize) -> Result<Self> {
-        let bias = bias.map(|bias| bias.unsqueeze(1)?.unsqueeze(1)).transpose()?;
-        Ok(Self { kernel: kernel.contiguous()?, bias, stride })
-    }
-
-    /// Output channels.
-    pub(super) fn width(&self) -> usize {
-        self.kernel.dims()[0]
-    }
-
-    /// `x` `[in, rows, columns]` to `[out, ⌈rows / stride⌉, ⌈columns / stride⌉]`.
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (channels, rows, columns) = x.dims3()?;
-        let side = self.kernel.dim(2)?;
-        let y = if side == 1 && self.stride == 1 {
-            let kernel = self.kernel.reshape((self.width(), channels))?;
-            let pixels = x.contiguous()?.reshape((channels, rows * columns))?;
-            kernel.matmul(&pixels)?.reshape((self.width(), rows, columns))?
-        } else {
-            let image = x.unsqueeze(0)?.contiguous()?;
-            image.conv2d(&self.kernel, side / 2, self.stride, 1, 1)?.squeeze(0)?
-        };
-        match &self.bias {
-            Some(bias) => y.broadcast_add(bias),
-            None => Ok(y),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use candle_core::Device;
-
-    #[test]
-    fn an_image_keeps_its_size_at_stride_1_and_has_half_of_it_rounded_up_at_2() {
-        let x = Tensor::ones((2, 5, 7), candle_core::DType::F32, &Device::Cpu).unwrap();
-        for side in [1, 3] {
-            let kernel = Tensor::ones((4, 2, side, side), x.dtype(), &Device::Cpu).unwrap();
-            for (stride, size) in [(1, [4, 5, 7]), (2, [4, 3, 4])] {
-                let y = Conv2d::new(&kernel, None, stride).unwrap().forward(&x).unwrap();
-                assert_eq!(y.dims(), size, "side {side}, stride {stride}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_kernel_of_one_pixel_mixes_channels_and_adds_the_bias() {
-        let x = Tensor::new(&[[[1f32, 2.0]], [[10.0, 20.0]]], &Device::Cpu).unwrap();
-        let kernel = Tensor::new(&[[[[2f32]], [[1.0]]]], &Device::Cpu).unwrap();
-        let bias = Tensor::new(&[0.5f32], &Device::Cpu).unwrap();
-        let y = Conv2d::new(&kernel, Some(&bias), 1).unwrap().forward(&x).unwrap();
-        assert_eq!(y.flatten_all().unwrap().to_vec1::<f32>().unwrap(), [12.5, 24.5]);
+        full.narrow(1, self.cut(), frames - 2 * self.cut())?.broadcast_add(bias)
     }
 }

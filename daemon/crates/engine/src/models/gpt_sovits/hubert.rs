@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use candle_core::{Device, Result as Computed, Tensor};
+use companion_kernels::{Activation, Dense, channel_norm_gelu};
 use serde_json::Value;
 
 use super::{
@@ -16,6 +17,7 @@ use super::{
 };
 use crate::{
     EngineError,
+    models::post_norm::{NormValues, PostNorm, PostNormLayer},
     weights::{TensorFile, read_small},
 };
 
@@ -23,6 +25,13 @@ const STAGE: &str = "HuBERT";
 const PLACING: &str = "placing the weights";
 /// Longest clip that is taken, samples: a minute.
 const LONGEST: usize = 960_000;
+
+/// The transformer's layers, plain rows on the CPU.
+#[derive(Debug)]
+enum Stack {
+    Tensors(Vec<Layer>),
+    Rows(PostNorm),
+}
 
 #[derive(Debug)]
 struct Layer {
@@ -46,7 +55,7 @@ pub struct Hubert {
     positions: Vec<Conv1d>,
     taps: usize,
     norm: Norm,
-    layers: Vec<Layer>,
+    layers: Stack,
     heads: usize,
     epsilon: f64,
     device: Device,
@@ -108,10 +117,7 @@ impl Hubert {
         }
         let (positions, taps) = positions(&mut weights, width, groups)?;
         let first_norm = norm(&mut weights, "encoder.layer_norm", width, small)?;
-        let count = weights.count("encoder.layers", "attention.q_proj.weight");
-        let layers = (0..count)
-            .map(|i| layer(&mut weights.below(&format!("encoder.layers.{i}")), width, small))
-            .collect::<Result<_, _>>()?;
+        let layers = Stack::load(&mut weights, width, heads, small)?;
         let device = weights.device().clone();
         Ok(Self {
             convs,
@@ -165,10 +171,7 @@ impl Hubert {
         watch("hubert.pos_out", &around)?;
         let mut x = (x + around).and_then(|x| self.norm.forward(&x)).map_err(&failed)?;
         watch("hubert.hidden_0", &x)?;
-        for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&x, self.heads).map_err(&failed)?;
-            watch(&format!("hubert.hidden_{}", i + 1), &x)?;
-        }
+        x = self.layers.forward(x, self.heads, watch)?;
         watch("hubert.last_hidden_state", &x)?;
         Ok(x)
     }
@@ -178,6 +181,15 @@ impl Hubert {
         let x = Tensor::from_slice(pcm, (1, pcm.len()), &self.device)?;
         let Some(conv) = self.convs.first() else { return Ok(x) };
         let x = conv.forward(&x)?;
+        if let Some((_, threads)) = conv.on_threads() {
+            let (channels, frames) = x.dims2()?;
+            let mut rows = x.t()?.flatten_all()?.to_vec1::<f32>()?;
+            let scale = self.group.0.flatten_all()?.to_vec1::<f32>()?;
+            let shift = self.group.1.flatten_all()?.to_vec1::<f32>()?;
+            let cpu = &mut threads.lock();
+            channel_norm_gelu(cpu, &mut rows, &scale, &shift, self.epsilon);
+            return Tensor::from_vec(rows, (frames, channels), &self.device)?.t();
+        }
         let centred = x.broadcast_sub(&x.mean_keepdim(1)?)?;
         let deviation = (centred.sqr()?.mean_keepdim(1)? + self.epsilon)?.sqrt()?;
         centred
@@ -188,7 +200,7 @@ impl Hubert {
     }
 
     fn features(&self, first: Tensor) -> Computed<Tensor> {
-        self.convs.iter().skip(1).try_fold(first, |x, conv| conv.forward(&x)?.gelu_erf())
+        self.convs.iter().skip(1).try_fold(first, |x, conv| conv.forward_gelu(&x))
     }
 
     /// What the rows around say of each row's position, `[rows, width]`.
@@ -232,6 +244,81 @@ fn layer(weights: &mut Weights<'_>, width: usize, epsilon: f32) -> Result<Layer,
     })
 }
 
+/// As [`layer`], for the CPU.
+fn rows_layer(
+    weights: &mut Weights<'_>,
+    width: usize,
+    epsilon: f32,
+) -> Result<PostNormLayer, EngineError> {
+    let (mut qkv, mut bias) = (Vec::new(), Vec::new());
+    for part in ["q", "k", "v"] {
+        let name = format!("attention.{part}_proj");
+        qkv.extend(weights.values(&format!("{name}.weight"), &[width, width])?);
+        bias.extend(weights.values(&format!("{name}.bias"), &[width])?);
+    }
+    let up = weights.dense("feed_forward.intermediate_dense", width)?;
+    let mut norm = |name: &str| {
+        Ok(NormValues {
+            scale: weights.values(&format!("{name}.weight"), &[width])?,
+            shift: weights.values(&format!("{name}.bias"), &[width])?,
+            epsilon,
+        })
+    };
+    let (norm1, norm2) = (norm("layer_norm")?, norm("final_layer_norm")?);
+    Ok(PostNormLayer {
+        qkv: Dense::linear([3 * width, width], &qkv, Some(&bias)),
+        out: weights.dense("attention.out_proj", width)?,
+        down: weights.dense("feed_forward.output_dense", up.outputs())?,
+        up,
+        norm1,
+        norm2,
+    })
+}
+
+impl Stack {
+    fn load(
+        weights: &mut Weights<'_>,
+        width: usize,
+        heads: usize,
+        epsilon: f32,
+    ) -> Result<Self, EngineError> {
+        let count = weights.count("encoder.layers", "attention.q_proj.weight");
+        let name = |i: usize| format!("encoder.layers.{i}");
+        if let Some(threads) = weights.threads() {
+            let layers = (0..count)
+                .map(|i| rows_layer(&mut weights.below(&name(i)), width, epsilon))
+                .collect::<Result<_, _>>()?;
+            return Ok(Self::Rows(PostNorm::new(layers, heads, Activation::Gelu, threads)));
+        }
+        let layers = (0..count)
+            .map(|i| layer(&mut weights.below(&name(i)), width, epsilon))
+            .collect::<Result<_, _>>()?;
+        Ok(Self::Tensors(layers))
+    }
+
+    /// `x` and the result `[rows, width]`.
+    fn forward(
+        &self,
+        mut x: Tensor,
+        heads: usize,
+        watch: &mut Watch<'_>,
+    ) -> Result<Tensor, EngineError> {
+        let failed = computing(STAGE);
+        match self {
+            Self::Tensors(layers) => {
+                for (i, layer) in layers.iter().enumerate() {
+                    x = layer.forward(&x, heads).map_err(&failed)?;
+                    watch(&format!("hubert.hidden_{}", i + 1), &x)?;
+                }
+                Ok(x)
+            }
+            Self::Rows(layers) => {
+                layers.whole(&x, &mut |i, rows| watch(&format!("hubert.hidden_{}", i + 1), rows))
+            }
+        }
+    }
+}
+
 impl Layer {
     fn forward(&self, x: &Tensor, heads_count: usize) -> Computed<Tensor> {
         let part = |i: usize| heads(&self.qkv[i].forward(x)?, heads_count);
@@ -257,13 +344,15 @@ fn positions(
     let v = weights.tensor(&format!("{name}.weight_v"), &[width, share, taps])?;
     let g = weights.tensor(&format!("{name}.weight_g"), &[1, 1, taps])?;
     let bias = weights.tensor(&format!("{name}.bias"), &[width])?;
+    let threads = weights.threads();
     let split = || {
         let norm = v.sqr()?.sum_keepdim(0)?.sum_keepdim(1)?.sqrt()?;
         let kernel = v.broadcast_mul(&g.div(&norm)?)?;
         (0..groups)
             .map(|i| {
                 let bias = bias.narrow(0, i * share, share)?;
-                Conv1d::new(kernel.narrow(0, i * share, share)?, Some(bias), 1, 1)
+                Conv1d::new(kernel.narrow(0, i * share, share)?, Some(bias), 1, 1)?
+                    .packed(threads.as_ref())
             })
             .collect::<Computed<Vec<_>>>()
     };

@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::{D, Device, Result as Computed, Tensor};
+use companion_kernels::{Dense, Input, Output, product};
 
 use super::conv::{Conv1d, Upsampling};
-use crate::{EngineError, weights::TensorFile};
+use crate::{EngineError, models::threads::Threads, weights::TensorFile};
 
 /// Largest size of a dimension that a model may have.
 const WIDEST: usize = 1 << 20;
@@ -16,6 +17,8 @@ pub(super) struct Weights<'a> {
     file: &'a mut TensorFile,
     device: &'a Device,
     prefix: String,
+    /// On the CPU.
+    threads: Option<Threads>,
 }
 
 /// Names a failed computation.
@@ -30,7 +33,8 @@ pub(super) fn refuse<T>(what: &'static str, problem: impl Into<String>) -> Resul
 
 impl<'a> Weights<'a> {
     pub(super) fn new(file: &'a mut TensorFile, device: &'a Device, prefix: &str) -> Self {
-        Self { file, device, prefix: prefix.into() }
+        let threads = device.is_cpu().then(Threads::of_machine);
+        Self { file, device, prefix: prefix.into(), threads }
     }
 
     pub(super) fn path(&self) -> PathBuf {
@@ -44,7 +48,22 @@ impl<'a> Weights<'a> {
     /// The same file below `name`.
     pub(super) fn below(&mut self, name: &str) -> Weights<'_> {
         let prefix = format!("{}{name}.", self.prefix);
-        Weights { file: self.file, device: self.device, prefix }
+        Weights { file: self.file, device: self.device, prefix, threads: self.threads.clone() }
+    }
+
+    /// What the model's packed maps compute on; none elsewhere than on the CPU.
+    pub(super) fn threads(&self) -> Option<Threads> {
+        self.threads.clone()
+    }
+
+    /// `{name}.weight` `[out, in]` and `{name}.bias`, packed for the CPU; `from` inputs wanted.
+    pub(super) fn dense(&mut self, name: &str, from: usize) -> Result<Dense, EngineError> {
+        let weight = format!("{name}.weight");
+        let [to, _] = self.dims(&weight)?;
+        let weight = self.values(&weight, &[to, from])?;
+        let bias = format!("{name}.bias");
+        let bias = if self.has(&bias) { Some(self.values(&bias, &[to])?) } else { None };
+        Ok(Dense::linear([to, from], &weight, bias.as_deref()))
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -89,6 +108,9 @@ impl<'a> Weights<'a> {
 
     /// `{name}.weight` `[out, in]` and, where there is one, `{name}.bias`; `from` inputs wanted.
     pub(super) fn linear(&mut self, name: &str, from: usize) -> Result<Linear, EngineError> {
+        if let Some(threads) = self.threads() {
+            return Ok(Linear::Packed(self.dense(name, from)?, threads));
+        }
         let weight = format!("{name}.weight");
         let [to, _] = self.dims(&weight)?;
         let weight = self.tensor(&weight, &[to, from])?;
@@ -144,7 +166,9 @@ impl<'a> Weights<'a> {
         }
         let bias = format!("{name}.bias");
         let bias = if self.has(&bias) { Some(self.tensor(&bias, &[found[0]])?) } else { None };
-        Conv1d::new(kernel, bias, stride, dilation).map_err(computing("placing the weights"))
+        Conv1d::new(kernel, bias, stride, dilation)
+            .and_then(|conv| conv.packed(self.threads.as_ref()))
+            .map_err(computing("placing the weights"))
     }
 
     /// A transposed convolution by `rate` with `from` input channels.
@@ -165,7 +189,8 @@ impl<'a> Weights<'a> {
             });
         }
         let bias = self.tensor(&format!("{name}.bias"), &[to])?;
-        Upsampling::new(kernel, &bias, rate).map_err(computing("placing the weights"))
+        Upsampling::new(kernel, &bias, rate, self.threads.is_some())
+            .map_err(computing("placing the weights"))
     }
 }
 
@@ -222,33 +247,58 @@ pub(super) fn setting_list(
 
 /// `x Wᵀ + b`.
 #[derive(Clone, Debug)]
-pub(super) struct Linear {
-    /// `[in, out]`, row-major.
-    weight: Tensor,
-    bias: Option<Tensor>,
+pub(super) enum Linear {
+    /// Weights `[in, out]` and bias.
+    Tensors(Tensor, Option<Tensor>),
+    /// On the CPU.
+    Packed(Dense, Threads),
 }
 
 impl Linear {
     pub(super) fn new(weight: &Tensor, bias: Option<Tensor>) -> Computed<Self> {
-        Ok(Self { weight: weight.t()?, bias })
+        Ok(Self::Tensors(weight.t()?, bias))
     }
 
     /// Inputs.
     pub(super) fn inputs(&self) -> usize {
-        self.weight.dims()[0]
+        match self {
+            Self::Tensors(weight, _) => weight.dims()[0],
+            Self::Packed(dense, _) => dense.inputs(),
+        }
     }
 
     /// Outputs.
     pub(super) fn width(&self) -> usize {
-        self.weight.dims()[1]
+        match self {
+            Self::Tensors(weight, _) => weight.dims()[1],
+            Self::Packed(dense, _) => dense.outputs(),
+        }
     }
 
     /// `x` `[rows, in]` to `[rows, out]`.
     pub(super) fn forward(&self, x: &Tensor) -> Computed<Tensor> {
-        let y = x.matmul(&self.weight)?;
-        match &self.bias {
-            Some(bias) => y.broadcast_add(bias),
-            None => Ok(y),
+        match self {
+            Self::Tensors(weight, bias) => {
+                let y = x.matmul(weight)?;
+                match bias {
+                    Some(bias) => y.broadcast_add(bias),
+                    None => Ok(y),
+                }
+            }
+            Self::Packed(dense, threads) => {
+                let (rows, from) = x.dims2()?;
+                if from != dense.inputs() {
+                    let wanted = dense.inputs();
+                    return Err(candle_core::Error::Msg(format!(
+                        "rows of {from} values, expected {wanted}"
+                    )));
+                }
+                let (x, to) = (x.flatten_all()?.to_vec1::<f32>()?, dense.outputs());
+                let mut y = vec![0f32; rows * to];
+                let (input, output) = (Input::close(&x, from), Output::close(&mut y, to));
+                product(&mut threads.lock(), dense, input, rows, output);
+                Tensor::from_vec(y, (rows, to), &Device::Cpu)
+            }
         }
     }
 }

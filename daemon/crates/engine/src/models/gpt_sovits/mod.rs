@@ -8,6 +8,7 @@
 
 pub mod bert;
 mod conv;
+mod conv2d;
 pub mod hubert;
 mod load;
 pub mod modes;
@@ -24,3 +25,9 @@ mod voicing;
 
 /// Takes a stage's name and rows, so that stages can be compared with a reference.
 pub type Watch<'a> = dyn FnMut(&str, &candle_core::Tensor) -> Result<(), crate::EngineError> + 'a;
+
+/// Whether a watcher can keep what it is shown: one without state cannot, and stages that cost something
+/// to show need not be shown to it.
+fn watched(watch: &Watch<'_>) -> bool {
+    size_of_val(watch) > 0
+}

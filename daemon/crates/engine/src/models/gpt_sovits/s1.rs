@@ -3,16 +3,19 @@
 //! other, codes see all phones and the codes before them; keys and values are kept, so that each
 //! further code costs one row.
 
+mod stack;
+
 use std::path::Path;
 
 use candle_core::{Device, Result as Computed, Tensor};
 
+use self::stack::{Past, Stack};
 use super::{
     Watch,
-    load::{Linear, Norm, Weights, attend, computing, heads, joined, refuse, setting},
+    load::{Linear, Weights, computing, refuse, setting},
     sampler::{Sampling, best, draw, penalize, probabilities},
 };
-use crate::{EngineError, layers::KvCache, weights::TensorFile};
+use crate::{EngineError, weights::TensorFile};
 
 const STAGE: &str = "the semantic decoder";
 /// Steps of a decode at most (the reference's loop).
@@ -22,38 +25,6 @@ const STEPS_WITHOUT_END: usize = 11;
 /// Longest sequence of phones and codes that is taken.
 const LONGEST: usize = 16_384;
 
-#[derive(Debug)]
-struct Layer {
-    qkv: Linear,
-    out: Linear,
-    up: Linear,
-    down: Linear,
-    norm1: Norm,
-    norm2: Norm,
-}
-
-impl Layer {
-    /// `x` `[rows, width]` are the rows behind those of the cache.
-    fn forward(
-        &self,
-        x: &Tensor,
-        cache: &mut KvCache,
-        heads_count: usize,
-        mask: Option<&Tensor>,
-    ) -> Computed<Tensor> {
-        let qkv = self.qkv.forward(x)?;
-        let width = x.dim(1)?;
-        let part = |i: usize| heads(&qkv.narrow(1, i * width, width)?, heads_count);
-        let (keys, values) = cache.append(&part(1)?, &part(2)?)?;
-        #[expect(clippy::cast_precision_loss, reason = "head sizes")]
-        let scale = 1.0 / ((width / heads_count) as f64).sqrt();
-        let mixed = joined(&attend((&part(0)?, &keys, &values), scale, mask)?)?;
-        let x = self.norm1.forward(&(x + self.out.forward(&mixed)?)?)?;
-        let inner = self.down.forward(&self.up.forward(&x)?.relu()?)?;
-        self.norm2.forward(&(x + inner)?)
-    }
-}
-
 /// The decoder's weights.
 #[derive(Debug)]
 pub struct S1 {
@@ -62,10 +33,9 @@ pub struct S1 {
     bert: Linear,
     text_alpha: f32,
     audio_alpha: f32,
-    layers: Vec<Layer>,
+    layers: Stack,
     predict: Linear,
     predict_rows: Tensor,
-    heads: usize,
     device: Device,
 }
 
@@ -135,10 +105,7 @@ impl S1 {
         let audio_alpha = weights.values("ar_audio_position.alpha", &[1])?[0];
         let predict_rows = weights.tensor("ar_predict_layer.weight", &[codes, width])?;
         let device = weights.device().clone();
-        let count = weights.count("h.layers", "linear1.weight");
-        let layers = (0..count)
-            .map(|i| layer(weights.below(&format!("h.layers.{i}")), width))
-            .collect::<Result<Vec<_>, _>>()?;
+        let layers = Stack::load(&mut weights, width, heads)?;
         let predict = Linear::new(&predict_rows, None).map_err(computing(STAGE))?;
         Ok(Self {
             text,
@@ -149,7 +116,6 @@ impl S1 {
             layers,
             predict,
             predict_rows,
-            heads,
             device,
         })
     }
@@ -238,21 +204,25 @@ impl S1 {
         if let Some(y) = &y {
             watch("audio_in", y)?;
         }
-        let mask = prefill_mask(phones.len(), prompt.len(), &self.device);
-        let mask = mask.map_err(computing(STAGE))?;
-        let width = self.text.dims()[1];
-        let caches = || {
-            let empty = |_| KvCache::new(self.heads, width / self.heads, &self.device);
-            (0..self.layers.len()).map(empty).collect::<Computed<Vec<_>>>()
-        };
-        let caches = caches().map_err(computing(STAGE))?;
-        let mut decoding = Decoding { model: self, caches, codes: prompt.to_vec() };
+        let mut past = self.layers.past()?;
         let rows = match &y {
             Some(y) => Tensor::cat(&[&x, y], 0),
             None => Ok(x),
         };
-        let step = decoding.rows(rows.map_err(computing(STAGE))?, Some(&mask), watch)?;
-        Ok((decoding, step))
+        let rows = rows.map_err(computing(STAGE))?;
+        let rows = self.layers.begin(rows, (phones.len(), prompt.len()), &mut past, watch)?;
+        let step = self.step(&rows)?;
+        Ok((Decoding { model: self, past, codes: prompt.to_vec() }, step))
+    }
+
+    /// What the last row says.
+    fn step(&self, rows: &Tensor) -> Result<Step, EngineError> {
+        let read = || {
+            let last = rows.narrow(0, rows.dim(0)? - 1, 1)?;
+            let logits = self.predict.forward(&last)?.flatten_all()?.to_vec1()?;
+            Ok(Step { hidden: last.flatten_all()?.to_vec1()?, logits })
+        };
+        read().map_err(computing(STAGE))
     }
 
     /// Rows of codes, the first at `position`.
@@ -311,7 +281,7 @@ impl S1 {
 #[derive(Debug)]
 pub struct Decoding<'a> {
     model: &'a S1,
-    caches: Vec<KvCache>,
+    past: Past,
     codes: Vec<u32>,
 }
 
@@ -350,47 +320,9 @@ impl Decoding<'_> {
         known("codes", &[code], self.model.audio.dims()[0])?;
         let position = self.codes.len() - 1;
         let row = self.model.codes(&[code], position).map_err(computing(STAGE))?;
-        self.rows(row, None, &mut |_, _| Ok(()))
+        let row = self.model.layers.next(row, &mut self.past)?;
+        self.model.step(&row)
     }
-
-    fn rows(
-        &mut self,
-        mut x: Tensor,
-        mask: Option<&Tensor>,
-        watch: &mut Watch<'_>,
-    ) -> Result<Step, EngineError> {
-        for (i, (layer, cache)) in self.model.layers.iter().zip(&mut self.caches).enumerate() {
-            x = layer.forward(&x, cache, self.model.heads, mask).map_err(computing(STAGE))?;
-            if mask.is_some() {
-                watch(&format!("layer{i}"), &x)?;
-            }
-        }
-        if let (Some(cache), true) = (self.caches.first(), mask.is_some()) {
-            let (keys, values) = cache.all().map_err(computing(STAGE))?;
-            watch("k0", &joined(&keys).map_err(computing(STAGE))?)?;
-            watch("v0", &joined(&values).map_err(computing(STAGE))?)?;
-        }
-        let read = || {
-            let last = x.narrow(0, x.dim(0)? - 1, 1)?;
-            let logits = self.model.predict.forward(&last)?.flatten_all()?.to_vec1()?;
-            Ok(Step { hidden: last.flatten_all()?.to_vec1()?, logits })
-        };
-        read().map_err(computing(STAGE))
-    }
-}
-
-fn layer(mut weights: Weights<'_>, width: usize) -> Result<Layer, EngineError> {
-    let qkv = weights.tensor("self_attn.in_proj_weight", &[3 * width, width])?;
-    let bias = weights.tensor("self_attn.in_proj_bias", &[3 * width])?;
-    let up = weights.linear("linear1", width)?;
-    Ok(Layer {
-        qkv: Linear::new(&qkv, Some(bias)).map_err(computing(STAGE))?,
-        out: weights.linear("self_attn.out_proj", width)?,
-        down: weights.linear("linear2", up.width())?,
-        up,
-        norm1: weights.norm(("norm1.weight", "norm1.bias"), width, 1e-5)?,
-        norm2: weights.norm(("norm2.weight", "norm2.bias"), width, 1e-5)?,
-    })
 }
 
 /// Refuses ids without a row.
@@ -419,16 +351,4 @@ fn positioned(x: &Tensor, position: usize, alpha: f32) -> Computed<Tensor> {
         })
         .collect();
     x + Tensor::from_vec(table, (rows, width), x.device())?
-}
-
-/// Phones see phones alone; codes see phones and no later code.
-fn prefill_mask(phones: usize, codes: usize, device: &Device) -> Computed<Tensor> {
-    let all = phones + codes;
-    let mask: Vec<f32> = (0..all)
-        .flat_map(|row| {
-            let sees = if row < phones { phones } else { row + 1 };
-            (0..all).map(move |column| if column < sees { 0.0 } else { f32::NEG_INFINITY })
-        })
-        .collect();
-    Tensor::from_vec(mask, (all, all), device)
 }

@@ -1,6 +1,8 @@
 //! The flow between prior and latent frames, run backwards: coupling layers that move only the mean
 //! (Dinh et al. 2015), each with a WaveNet of gated convolutions told the style (`modules.py`).
 
+mod rows;
+
 use candle_core::{Result as Computed, Tensor};
 
 use super::super::{
@@ -81,6 +83,9 @@ impl Flow {
         style: &Tensor,
         watch: &mut Watch<'_>,
     ) -> Result<Tensor, EngineError> {
+        if self.couplings.iter().any(|coupling| coupling.pre.on_threads().is_some()) {
+            return self.rows(z, style, watch);
+        }
         let mut z = z.clone();
         for coupling in self.couplings.iter().rev() {
             z = coupling.backwards(&z, style).map_err(computing("the flow"))?;

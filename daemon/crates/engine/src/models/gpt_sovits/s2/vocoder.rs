@@ -1,5 +1,7 @@
 //! HiFi-GAN's generator (Kong et al. 2020) told the style: latent frames to samples.
 
+mod rows;
+
 use candle_core::{Result as Computed, Tensor};
 
 use super::super::{
@@ -77,6 +79,9 @@ impl Vocoder {
         watch: &mut Watch<'_>,
     ) -> Result<Tensor, EngineError> {
         let failed = computing(STAGE);
+        if self.pre.on_threads().is_some() {
+            return self.rows(z, style, watch);
+        }
         let x = self.pre.same(z).map_err(&failed)?;
         watch("dec.conv_pre", &x)?;
         let mut x = self
@@ -145,6 +150,11 @@ fn block(
         pairs.push((dilated, plain));
     }
     Ok(ResBlock(pairs))
+}
+
+/// A part that lies elsewhere than the first one.
+fn elsewhere<T>() -> Result<T, EngineError> {
+    super::refuse("vocoder", "its parts lie on different devices")
 }
 
 fn leaky(x: &Tensor, slope: f64) -> Computed<Tensor> {

@@ -4,7 +4,7 @@
 use candle_core::{Result as Computed, Tensor};
 
 use super::super::{
-    conv::Conv2d,
+    conv2d::Conv2d,
     load::{Weights, computing},
 };
 use crate::EngineError;

@@ -11,7 +11,7 @@ use candle_core::{Device, Result as Computed, Tensor};
 use self::block::{Block, Fusion, kernel, normed};
 use super::{
     Watch,
-    conv::Conv2d,
+    conv2d::Conv2d,
     load::{Weights, computing, refuse},
 };
 use crate::{
