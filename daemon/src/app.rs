@@ -100,12 +100,14 @@ impl App {
                 settings.emotion.default
             ))
         })?;
-        let (first_voice, again) = voices::open(&settings, voice_of(&settings, &persona))?;
-        let tts = Arc::new(Worker::start("tts", first_voice, again)?);
+        let voice = voices::open(&settings, voice_of(&settings, &persona))?;
+        let (model, took, failed) = (voice.model, voice.took, voice.failed);
+        let tts = Arc::new(Worker::start("tts", voice.port, voice.again)?);
         let (folders, models) = (&settings.paths.models, &settings.models);
         let budget = settings.dialogue.context_budget_tokens;
         let slots = Slots::start(folders, models, budget, opened.recollection.clone())?;
         let slots = Arc::new(slots);
+        slots.speaks(&model, took, failed);
         let persona = Arc::new(ArcSwap::from_pointee(persona));
         let word_book = Arc::new(WordBook::open(opened.recollection.clone())?);
         let self_hearing = Arc::default();
@@ -180,7 +182,7 @@ impl App {
 
     /// All voices.
     pub(crate) fn voices(&self) -> Vec<VoiceInfo> {
-        voices::list(&self.settings.paths.data.join("voices"))
+        voices::list(&self.settings)
     }
 
     /// The voice in use.
@@ -208,9 +210,10 @@ impl App {
     /// When there is no such profile, its voice cannot be used, or it cannot be kept.
     pub fn activate(&self, key: &str) -> Result<(), DaemonError> {
         let profile = self.profiles.get(key)?;
-        let (first, again) = voices::open(&self.settings, voice_of(&self.settings, &profile))?;
+        let voice = voices::open(&self.settings, voice_of(&self.settings, &profile))?;
         self.recollection.keep_profile(key)?;
-        self.tts.replace(first, again)?;
+        self.tts.replace(voice.port, voice.again)?;
+        self.slots.speaks(&voice.model, voice.took, voice.failed);
         self.persona.store(Arc::new(profile));
         Ok(())
     }

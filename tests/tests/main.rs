@@ -9,6 +9,7 @@ mod echo;
 mod embedder;
 mod house;
 mod pipewire;
+mod reference_voice;
 mod support;
 mod utterance;
 mod watchdog;

@@ -4,6 +4,7 @@
 mod causal_lm;
 mod embedder;
 mod empty;
+mod gpt_sovits;
 mod sensevoice;
 mod sound_alike;
 mod vad;
@@ -11,6 +12,7 @@ mod vad;
 pub use causal_lm::{LmCounter, LmGenerator};
 pub use embedder::ModelEmbedder;
 pub(crate) use empty::{EmptyGenerator, EmptyRecognizer};
+pub(crate) use gpt_sovits::{GptSovitsVoice, VoiceParts};
 pub use sensevoice::SenseVoiceRecognizer;
 pub use vad::EarshotDetector;
 

@@ -124,6 +124,7 @@ fn of_directory(path: &Path) -> Option<ModelInfo> {
         ModelKind::CausalLm => Slot::Llm,
         ModelKind::SpeechRecognizer => Slot::Asr,
         ModelKind::Embedder => Slot::Embed,
+        ModelKind::SpeechSynthesizer => Slot::Tts,
     };
     let sizes = std::fs::read_dir(path).ok()?.flatten().filter_map(|e| e.metadata().ok());
     let bytes = sizes.filter(std::fs::Metadata::is_file).map(|m| m.len()).sum();

@@ -19,6 +19,7 @@ use crate::config::ModelSettings;
 use crate::error::DaemonError;
 use crate::recollection::{MakeEmbedder, Recollection, hashed_ngrams};
 use crate::turn::LlmSlot;
+use crate::voices::ESPEAK;
 use crate::worker::{MakePort, Worker};
 
 /// How a model is.
@@ -145,7 +146,7 @@ impl Slots {
         let mut in_slot = BTreeMap::from([
             (Slot::Vad, "earshot".to_owned()),
             (Slot::Embed, HASHED_NGRAMS.to_owned()),
-            (Slot::Tts, "espeak-ng".to_owned()),
+            (Slot::Tts, ESPEAK.to_owned()),
         ]);
         for id in in_slot.values() {
             states.insert(id.clone(), ModelState::Loaded(Duration::ZERO));
@@ -208,6 +209,21 @@ impl Slots {
 
     pub(crate) fn state(&self, id: &str) -> ModelState {
         self.table().states.get(id).cloned().unwrap_or_default()
+    }
+
+    /// What speaks now: a voice's model or espeak-ng; a model that cannot be used, and why.
+    pub(crate) fn speaks(&self, model: &str, took: Duration, failed: Option<(String, String)>) {
+        let mut table = self.table();
+        if let Some(old) = table.in_slot.insert(Slot::Tts, model.to_owned())
+            && old != model
+            && old != ESPEAK
+        {
+            table.states.insert(old, ModelState::OnDisk);
+        }
+        table.states.insert(model.to_owned(), ModelState::Loaded(took));
+        if let Some((model, problem)) = failed {
+            table.states.insert(model, ModelState::Failed(problem));
+        }
     }
 
     /// Slots and the models in them.
@@ -273,9 +289,12 @@ impl Slots {
                 Ok(())
             }
             Slot::Embed => self.stages.memory.adopt(load_embedder(directory)),
-            Slot::Vad | Slot::Tts => {
-                Err(DaemonError::Invalid(format!("the {} slot is not exchanged", slot.name())))
-            }
+            Slot::Vad => Err(DaemonError::Invalid("the vad slot is not exchanged".to_owned())),
+            Slot::Tts => Err(DaemonError::Invalid(
+                "a voice brings its model: use a profile whose voice names this one in its \
+                 voice.toml; see `companionctl voice list`"
+                    .to_owned(),
+            )),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use anyhow::Context as _;
 use companion_asr::SpeechDetector as _;
 use companion_audio::Resampler;
 use companion_engine::Device;
@@ -20,7 +21,10 @@ const TEXT: &str = "我今天很高兴，因为天气很好。";
 impl Bench {
     fn voice(&self) -> anyhow::Result<EspeakVoice> {
         let file = VoiceFile::open(&self.root.join("static/voices"), "default")?;
-        Ok(EspeakVoice::new(self.programs.join("companion-espeak"), file.espeak))
+        Ok(EspeakVoice::new(
+            self.programs.join("companion-espeak"),
+            file.espeak.context("the voice has no [espeak]")?,
+        ))
     }
 
     /// Speech of the starter voice, 16 kHz, with silence around it; the milliseconds until its first chunk

@@ -177,7 +177,10 @@ fn speak(arguments: &Arguments) -> anyhow::Result<Vec<Vec<f32>>> {
     let file = VoiceFile::open(&arguments.data.join("voices"), "default")?;
     let exe = std::env::current_exe()?;
     let programs = exe.parent().context("where is this program?")?;
-    let mut voice = EspeakVoice::new(programs.join("companion-espeak"), file.espeak);
+    let mut voice = EspeakVoice::new(
+        programs.join("companion-espeak"),
+        file.espeak.context("the voice has no [espeak]")?,
+    );
     let emotions = [Emotion::CALM, Emotion::HAPPY, Emotion::SAD, Emotion::ANGRY];
     let mut clips = Vec::new();
     for (n, text) in TEXTS.iter().enumerate() {

@@ -136,7 +136,10 @@ fn main() -> Result<()> {
     let exe = std::env::current_exe()?;
     let programs = exe.parent().context("where is this program?")?;
     let mut bench = Bench {
-        voice: EspeakVoice::new(programs.join("companion-espeak"), file.espeak),
+        voice: EspeakVoice::new(
+            programs.join("companion-espeak"),
+            file.espeak.context("the voice has no [espeak]")?,
+        ),
         ears: SenseVoiceRecognizer::load(&arguments.model)?,
         frontend: Frontend::default(),
     };

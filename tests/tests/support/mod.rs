@@ -38,7 +38,7 @@ pub(crate) fn settings(state: &Path) -> Settings {
 /// Speech of a person: the starter voice, calm, with half a second of silence around it.
 pub(crate) fn speech(text: &str) -> Vec<f32> {
     let file = VoiceFile::open(&root().join("static/voices"), "default").unwrap();
-    let mut voice = EspeakVoice::new(espeak(), file.espeak);
+    let mut voice = EspeakVoice::new(espeak(), file.espeak.unwrap());
     let language = Language::of_text(text);
     let sentence = Sentence {
         turn: TurnId(0),
@@ -73,9 +73,13 @@ pub(crate) struct Companion {
 
 impl Companion {
     pub(crate) fn start(state: &Path) -> Self {
+        Self::start_with(settings(state))
+    }
+
+    pub(crate) fn start_with(settings: Settings) -> Self {
         let alone = ONE_AT_A_TIME.blocking_lock();
         let (sound, tap) = playback(RATE);
-        let app = App::start(settings(state), sound, None, Box::new(|| ())).unwrap();
+        let app = App::start(settings, sound, None, Box::new(|| ())).unwrap();
         let events = app.conversation().watch();
         Self { app, events, room: Some(SimulatedRoom::new(tap, RATE)), _alone: alone }
     }

@@ -22,7 +22,7 @@ pub use playback::{Playback, PlaybackTap, playback};
 pub use resample::Resampler;
 pub use shared_tap::{Player, SharedTap};
 pub use sim::{EchoPath, SimulatedRoom};
-pub use wav::{read_wav, write_wav};
+pub use wav::{read_wav, read_wav_mono, write_wav};
 
 /// Lets tests of the audio callbacks prove that they do not allocate.
 #[cfg(test)]

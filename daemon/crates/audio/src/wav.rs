@@ -45,6 +45,18 @@ fn wrong(error: hound::Error) -> AudioError {
 /// [`AudioError::Wav`] when it is empty, no WAV, cut short or of a format that cannot be,
 /// [`AudioError::TooLong`], [`AudioError::Io`] when `input` fails.
 pub fn read_wav(input: impl Read) -> Result<Vec<f32>, AudioError> {
+    let (mono, rate) = read_wav_mono(input)?;
+    let mut resampler = Resampler::new(rate, CAPTURE_RATE)?;
+    let mut pcm = resampler.push(&mono)?;
+    pcm.extend(resampler.finish()?);
+    Ok(pcm)
+}
+
+/// Reads a WAV as mono, -1..1, at its own rate.
+///
+/// # Errors
+/// As [`read_wav`].
+pub fn read_wav_mono(input: impl Read) -> Result<(Vec<f32>, SampleRate), AudioError> {
     let (seen, ended) = (Cell::new(0), Cell::new(false));
     let watched = Watched { inner: input, seen: &seen, ended: &ended };
     decode(watched).map_err(|error| match error {
@@ -58,7 +70,7 @@ pub fn read_wav(input: impl Read) -> Result<Vec<f32>, AudioError> {
     })
 }
 
-fn decode(input: impl Read) -> Result<Vec<f32>, AudioError> {
+fn decode(input: impl Read) -> Result<(Vec<f32>, SampleRate), AudioError> {
     let mut reader = WavReader::new(input).map_err(wrong)?;
     let spec = reader.spec();
     if spec.channels == 0 || spec.sample_rate < 1_000 || spec.sample_rate > 768_000 {
@@ -89,10 +101,7 @@ fn decode(input: impl Read) -> Result<Vec<f32>, AudioError> {
     let share = 1.0 / f32::from(spec.channels);
     let mono: Vec<f32> =
         interleaved.chunks_exact(channels).map(|frame| frame.iter().sum::<f32>() * share).collect();
-    let mut resampler = Resampler::new(SampleRate(spec.sample_rate), CAPTURE_RATE)?;
-    let mut pcm = resampler.push(&mono)?;
-    pcm.extend(resampler.finish()?);
-    Ok(pcm)
+    Ok((mono, SampleRate(spec.sample_rate)))
 }
 
 /// Writes mono samples as a 16-bit WAV.

@@ -1,9 +1,11 @@
 //! Speaking: text to clauses, clauses to sounds. Knows text, phones and samples, never tensors. The
 //! synthesiser runs on the `tts` thread; everything else is pure.
 
+mod clause_reader;
 mod error;
 mod espeak;
 mod frontend;
+mod phone_times;
 mod pinyin_reader;
 mod ports;
 pub mod protocol;
@@ -13,11 +15,13 @@ pub mod verbalize;
 mod viseme;
 mod voice;
 
+pub use clause_reader::{ClauseReader, ReadClause, Stretch};
 pub use error::TtsError;
 pub use espeak::EspeakVoice;
 pub use frontend::{Frontend, Span, SpokenToken};
+pub use phone_times::{Pace, PhoneTimes};
 pub use pinyin_reader::PinyinReader;
 pub use ports::{Synthesizer, SynthesizerError, Utterance};
 pub use segmenter::Segmenter;
-pub use viseme::shape_of;
-pub use voice::{EspeakSettings, Prosody, VoiceFile};
+pub use viseme::{shape_of, shape_of_symbol};
+pub use voice::{EspeakSettings, GptSovitsSettings, Prosody, ReferenceSettings, VoiceFile};

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::causal_lm;
 use super::decoder::Architecture;
+use super::gpt_sovits::{GptSovitsFolder, is_gpt_sovits};
 use crate::weights::read_small;
 
 /// What a model is for.
@@ -15,6 +16,8 @@ pub enum ModelKind {
     SpeechRecognizer,
     /// A text embedder.
     Embedder,
+    /// A voice.
+    SpeechSynthesizer,
 }
 
 /// A model directory at a glance.
@@ -33,6 +36,13 @@ pub struct ModelDescription {
 pub fn describe(directory: &Path) -> Option<ModelDescription> {
     if let Some(found) = funasr(directory) {
         return Some(found);
+    }
+    if is_gpt_sovits(directory) {
+        return Some(ModelDescription {
+            kind: ModelKind::SpeechSynthesizer,
+            architecture: "gpt-sovits".to_owned(),
+            problem: GptSovitsFolder::open(directory).err().map(|error| error.to_string()),
+        });
     }
     if !directory.join("config.json").is_file() && causal_lm::gguf_in(directory).is_none() {
         return None;

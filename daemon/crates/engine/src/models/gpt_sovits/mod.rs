@@ -9,6 +9,7 @@
 pub mod bert;
 mod conv;
 mod conv2d;
+mod folder;
 pub mod hubert;
 mod load;
 pub mod modes;
@@ -22,6 +23,8 @@ pub mod stream;
 pub mod voice;
 mod voice_file;
 mod voicing;
+
+pub use folder::{GptSovitsFolder, is_gpt_sovits};
 
 /// Takes a stage's name and rows, so that stages can be compared with a reference.
 pub type Watch<'a> = dyn FnMut(&str, &candle_core::Tensor) -> Result<(), crate::EngineError> + 'a;

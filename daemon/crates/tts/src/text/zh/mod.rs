@@ -80,6 +80,14 @@ impl Chinese {
         self.normalizer.join(&self.normalizer.clauses(text))
     }
 
+    /// The phones of a syllable, tone-numbered pinyin; `None` for what is none.
+    #[must_use]
+    pub fn syllable(&self, pinyin: &str) -> Option<Vec<String>> {
+        let mut phones = Vec::new();
+        self.syllables.append(&Sound::parse(pinyin), &mut phones);
+        (!phones.iter().any(|phone| phone == super::symbols::UNKNOWN)).then_some(phones)
+    }
+
     /// The phones of a text.
     #[must_use]
     pub fn phones(&self, text: &str) -> Phones {
