@@ -245,9 +245,34 @@ pub(crate) enum VoiceCommand {
     },
     /// Say a word again as the voice would say it
     ForgetWord { written: String },
+    /// Take a recording as the reference of an emotion
+    #[command(after_help = IMPORT)]
+    Import {
+        /// The voice; it is made where there is none
+        voice: String,
+        /// The emotion, such as `calm` or `happy`
+        emotion: String,
+        /// A WAV file of 3 to 10 s
+        wav: PathBuf,
+        /// What is said in it, word for word; without it only the sound of the voice is taken
+        #[arg(long, value_name = "TEXT")]
+        text: Option<String>,
+        /// The model of a voice that has none yet; see `companionctl model list`
+        #[arg(long, value_name = "ID")]
+        model: Option<String>,
+        /// Take it whatever is wrong with it
+        #[arg(long)]
+        force: bool,
+    },
     /// Show what the companion heard of its own voice
     Heard,
 }
+
+/// What makes a good reference, for the help of `voice import`.
+const IMPORT: &str = "\
+A reference is refused when it is shorter than 3 s or longer than 10 s, quieter than -40 dBFS,
+less than 15 dB above its noise, clipped, or when the recogniser hears other words than TEXT.
+The first one of a voice is `calm`: it stands in for emotions without one.";
 
 /// How words may be given, for the help of `voice word`.
 const PRONOUNCE: &str = "\
@@ -274,6 +299,7 @@ impl Command {
         let seconds = match self {
             Self::Chat { .. } | Self::Monitor { .. } => return None,
             Self::Model(ModelCommand::Load { .. }) => 900,
+            Self::Voice(VoiceCommand::Import { .. }) => 900,
             Self::Turn(_) | Self::Listen { .. } | Self::Say { .. } => 600,
             Self::Ask { .. } => 180,
             _ => 25,

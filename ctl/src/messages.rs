@@ -177,6 +177,9 @@ messages! {
     MadeAgain: "made again", "重新合成";
     SpokenWithSlips: "sounded with a slip", "带错播出";
     TooLate: "no time to listen first", "来不及先听";
+    Listening: "listening to the clip", "正在听录音";
+    ClipMeasures: "length, level, above noise", "长度、电平、信噪差";
+    Heard: "heard", "听到";
     // audio
     Nodes: "nodes", "节点";
     NotConnectedNode: "not connected", "未连接";

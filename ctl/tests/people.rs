@@ -1,5 +1,7 @@
 //! What people read: every command, in both languages.
 
+use std::path::{Path, PathBuf};
+
 use crate::bus::{Bus, ran};
 use crate::scripted::Scripted;
 
@@ -168,6 +170,10 @@ async fn findings_come_worst_first_and_what_was_said_is_told() {
     assert!(daemon.calls().contains(&"say 早上好 emotion=happy".to_owned()));
 }
 
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
 #[tokio::test]
 async fn words_and_voices_are_shown_and_an_unknown_word_is_an_error() {
     let bus = Bus::start();
@@ -184,6 +190,16 @@ async fn words_and_voices_are_shown_and_an_unknown_word_is_an_error() {
     let voices = bus.run(&["--lang", "zh", "voice", "list"]).await;
     assert!(voices.out.contains("小伴") && voices.out.contains("使用中"), "{voices:?}");
     assert!(voices.out.contains("no calm"), "{voices:?}");
+    let wav = root().join("tests/golden/gpt-sovits/ref_c.wav");
+    let wav = wav.to_str().unwrap();
+    let import = |emotion| ["voice", "import", "mia", emotion, wav, "--text", "你好", "--force"];
+    let taken = bus.run(&import("calm")).await;
+    assert!(taken.out.contains("mia / calm") && taken.out.contains("4.2 s"), "{taken:?}");
+    assert!(
+        daemon.calls().iter().any(|c| c.starts_with("import mia calm 你好") && c.ends_with("true"))
+    );
+    let refused = bus.run(&import("fail")).await;
+    assert!(refused.code != Some(0) && refused.err.contains("noisy"), "{refused:?}");
     let heard = bus.run(&["voice", "heard", "--json"]).await;
     assert!(
         heard.out.contains("\"listened\": 7") || heard.out.contains("\"listened\":7"),

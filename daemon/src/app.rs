@@ -26,6 +26,7 @@ use crate::turn::{
     Conversation, Driver, Input, Parts, ReplyJob, ReplySettings, ReplyStage, SelfHearing,
     SelfHearingCounts, inbox,
 };
+use crate::voice_import::{self, NewReference, ReferenceReport};
 use crate::voices::{self, Voice, VoiceInfo};
 use crate::word_book::WordBook;
 use crate::worker::{Heartbeat, Worker, join_within, spawn};
@@ -34,6 +35,8 @@ use crate::worker::{Heartbeat, Worker, join_within, spawn};
 const REPLIES: usize = 4;
 /// A thread that ends is waited for no longer than this.
 const GOODBYE: Duration = Duration::from_secs(5);
+/// A clip is listened to within this.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running companion.
 #[derive(Debug)]
@@ -183,6 +186,61 @@ impl App {
     /// All voices.
     pub(crate) fn voices(&self) -> Vec<VoiceInfo> {
         voices::list(&self.settings)
+    }
+
+    /// Takes a reference clip into a voice; one in use speaks with it from now on.
+    ///
+    /// # Errors
+    /// When the clip is refused, the voice's name or emotion cannot be, or nothing can be written.
+    pub(crate) fn import_reference(
+        &self,
+        new: &NewReference,
+    ) -> Result<ReferenceReport, DaemonError> {
+        if self.emotions.find(&new.emotion).is_none_or(|found| found.key() != new.emotion) {
+            let known: Vec<&str> = self.emotions.labels().iter().map(|l| l.key.as_str()).collect();
+            return Err(DaemonError::Invalid(format!(
+                "there is no emotion {:?}; there are: {}; more: emotion.custom in companion.toml",
+                new.emotion,
+                known.join(", ")
+            )));
+        }
+        let plain = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+        if new.voice.is_empty() || new.voice.len() > 64 || !new.voice.chars().all(plain) {
+            return Err(DaemonError::Invalid(format!(
+                "{:?} is no name of a voice: 1 to 64 letters, digits, - and _",
+                new.voice
+            )));
+        }
+        let sound = voice_import::sound(new)?;
+        let (pcm, rate) = sound.clone();
+        let text = new.text.clone();
+        let judged = self.slots.stages().asr.call_within(PATIENCE, move |asr| {
+            voice_import::judge(&(pcm, rate), &text, asr.as_mut())
+        })??;
+        if !judged.problems.is_empty() && !new.force {
+            return Err(DaemonError::Invalid(format!(
+                "the clip was refused: {}",
+                judged.problems.join("; ")
+            )));
+        }
+        let paths = &self.settings.paths;
+        voice_import::install(
+            new,
+            &sound,
+            &paths.state.join("voices"),
+            &paths.data.join("voices"),
+        )?;
+        if self.voice_name() == new.voice {
+            self.speak_with(&new.voice)?;
+        }
+        Ok(judged)
+    }
+
+    fn speak_with(&self, name: &str) -> Result<(), DaemonError> {
+        let voice = voices::open(&self.settings, name)?;
+        self.tts.replace(voice.port, voice.again)?;
+        self.slots.speaks(&voice.model, voice.took, voice.failed);
+        Ok(())
     }
 
     /// The voice in use.

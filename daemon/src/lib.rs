@@ -18,6 +18,7 @@ mod run;
 mod systemd;
 mod tasks;
 mod turn;
+mod voice_import;
 mod voices;
 mod word_book;
 mod worker;

@@ -1,13 +1,16 @@
 //! `voice`: the voices, how words are said, and what the companion heard of itself.
 
+use std::fs::File;
+use std::os::fd::OwnedFd;
+
 use companion_bus::Dict;
-use companion_bus::types::get;
+use companion_bus::types::{get, put};
 use companion_bus::voice::VoiceProxy;
 use serde_json::{Value, json};
 
 use super::Context;
 use crate::cli::VoiceCommand;
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
 use crate::messages::{Lang, Message};
 use crate::output::{Output, Paint, one_line};
 
@@ -36,8 +39,55 @@ pub(crate) async fn run(context: &Context, output: &mut Output, command: VoiceCo
             }
             Ok(())
         }
+        VoiceCommand::Import { voice: name, emotion, wav, text, model, force } => {
+            let clip = File::open(&wav).map_err(|e| Failure::file(&e, "reading", &wav))?;
+            let clip = zbus::OwnedFd::from(OwnedFd::from(clip));
+            let mut options = Dict::new();
+            if let Some(model) = &model {
+                put(&mut options, "model", model.as_str());
+            }
+            if let Some(text) = &text {
+                put(&mut options, "text", text.as_str());
+            }
+            put(&mut options, "force", force);
+            let (own, of) = (name.clone(), emotion.clone());
+            let call = |options| voice.import(own, of, clip, options);
+            let result = context.finish(output, Message::Listening, options, call).await?;
+            imported(output, (&name, &emotion), &result)
+        }
         VoiceCommand::Heard => heard(output, &voice).await,
     }
+}
+
+fn imported(output: &mut Output, of: (&str, &str), result: &Dict) -> Outcome {
+    let number = |key: &str| get::<f64>(result, key).unwrap_or_default();
+    let heard = get::<String>(result, "heard").unwrap_or_default();
+    let problems = get::<Vec<String>>(result, "problems").unwrap_or_default();
+    if output.json {
+        output.value(&json!({
+            "voice": of.0,
+            "emotion": of.1,
+            "seconds": number("seconds"),
+            "level_dbfs": number("level_dbfs"),
+            "above_noise_db": number("above_noise_db"),
+            "heard": heard,
+            "problems": problems,
+        }))?;
+        return Ok(());
+    }
+    output.field(Message::Imported, format!("{} / {}", one_line(of.0), one_line(of.1)))?;
+    let measures = format!(
+        "{:.1} s, {:.0} dBFS, {:.0} dB",
+        number("seconds"),
+        number("level_dbfs"),
+        number("above_noise_db")
+    );
+    output.field(Message::ClipMeasures, measures)?;
+    output.field(Message::Heard, one_line(&heard))?;
+    for problem in problems {
+        output.field(Message::Warning, output.paint(Paint::Yellow, &one_line(&problem)))?;
+    }
+    Ok(())
 }
 
 async fn list(output: &mut Output, voice: &VoiceProxy<'_>) -> Outcome {

@@ -1,10 +1,14 @@
 //! The scripted voice: one voice, one word.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
 
-use companion_bus::types::{Dict, put};
+use companion_bus::types::{Dict, get, put};
 use companion_bus::voice::VoiceService;
 use companion_bus::{Error, Result};
+use zbus::OwnedObjectPath;
 
 use super::Scripted;
 
@@ -24,6 +28,34 @@ impl VoiceService for Scripted {
 
     async fn forget_pronunciation(&self, written: String) -> Result<()> {
         std::future::ready(Err(Error::NotFound(format!("no pronunciation of {written}")))).await
+    }
+
+    async fn import(
+        &self,
+        sender: &str,
+        reference: (String, String),
+        clip: OwnedFd,
+        options: Dict,
+    ) -> Result<OwnedObjectPath> {
+        let mut bytes = Vec::new();
+        File::from(clip).read_to_end(&mut bytes).map_err(|e| Error::Corrupt(e.to_string()))?;
+        let (voice, emotion) = reference;
+        let text = get::<String>(&options, "text").unwrap_or_default();
+        let force = get::<bool>(&options, "force").unwrap_or(false);
+        self.called(format!("import {voice} {emotion} {text} {} force={force}", bytes.len()));
+        if emotion == "fail" {
+            let refused = "the clip was refused: it is noisy".to_owned();
+            return self
+                .request(sender, &options, Some(Err(Error::InvalidArgument(refused))))
+                .await;
+        }
+        let mut result = Dict::new();
+        put(&mut result, "seconds", 4.2);
+        put(&mut result, "level_dbfs", -20.0);
+        put(&mut result, "above_noise_db", 40.0);
+        put(&mut result, "heard", "你好");
+        put(&mut result, "problems", Vec::<String>::new());
+        self.request(sender, &options, Some(Ok(result))).await
     }
 
     async fn voices(&self) -> Result<Vec<(String, Dict)>> {

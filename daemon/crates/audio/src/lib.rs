@@ -2,6 +2,7 @@
 //! cancellation, WAV files, resampling, and a simulated room
 //! on the sample clock. Knows samples, nothing else; starts no thread.
 
+mod clip;
 mod echo;
 mod echo_presence;
 mod error;
@@ -12,6 +13,7 @@ mod shared_tap;
 mod sim;
 mod wav;
 
+pub use clip::ClipMeasures;
 pub use echo::EchoCanceller;
 pub use error::AudioError;
 pub use pipewire::{

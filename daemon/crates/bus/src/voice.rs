@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::future::Future;
 
-use zbus::{fdo, interface};
+use zbus::message::Header;
+use zbus::{OwnedObjectPath, fdo, interface};
 
 use crate::Result;
+use crate::manager::sender;
 use crate::types::Dict;
 
 /// What the voice offers.
@@ -16,6 +18,14 @@ pub trait VoiceService: Send + Sync + 'static {
     fn pronounce(&self, written: String, said: String) -> impl Future<Output = Result<()>> + Send;
     /// See [`Voice::forget_pronunciation`].
     fn forget_pronunciation(&self, written: String) -> impl Future<Output = Result<()>> + Send;
+    /// See [`Voice::import`].
+    fn import(
+        &self,
+        sender: &str,
+        reference: (String, String),
+        clip: std::os::fd::OwnedFd,
+        options: Dict,
+    ) -> impl Future<Output = Result<OwnedObjectPath>> + Send;
     /// See [`Voice::voices`].
     fn voices(&self) -> impl Future<Output = Result<Vec<(String, Dict)>>> + Send;
     /// See [`Voice::active`].
@@ -51,6 +61,22 @@ impl<S: VoiceService> Voice<S> {
     async fn forget_pronunciation(&self, written: String, options: Dict) -> Result<()> {
         let _ = options;
         self.0.forget_pronunciation(written).await
+    }
+
+    /// Takes a WAV file's descriptor as the reference of an emotion into a voice, which is made where there
+    /// is none; a voice in use speaks with it from then on. Options: `text` (s), what is said in it: without
+    /// it only the sound of the voice is taken, not its way of speaking; `model` (s) for a voice without one, `force` (b) takes what would be refused, `handle_token` (s). Result:
+    /// seconds d, level_dbfs d, above_noise_db d, heard s, problems as.
+    #[zbus(out_args("request"))]
+    async fn import(
+        &self,
+        #[zbus(header)] header: Header<'_>,
+        voice: String,
+        emotion: String,
+        clip: zbus::OwnedFd,
+        options: Dict,
+    ) -> Result<OwnedObjectPath> {
+        self.0.import(&sender(&header), (voice, emotion), clip.into(), options).await
     }
 
     /// The voices: their name, and `name_zh` s, `name_en` s, `engine` s (`espeak` or `gpt-sovits`),

@@ -172,12 +172,20 @@ impl VoiceFile {
             path: path.clone(),
             source,
         })?;
+        Self::parse(name, &path, &text)
+    }
+
+    /// Reads the description of the voice `name` from its text; `path` is for messages.
+    ///
+    /// # Errors
+    /// When it is wrong.
+    pub fn parse(name: &str, path: &Path, text: &str) -> Result<Self, TtsError> {
         let wrong = |message: String| TtsError::Description {
             name: name.to_owned(),
-            path: path.clone(),
+            path: path.to_owned(),
             message,
         };
-        let voice: Self = toml::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+        let voice: Self = toml::from_str(text).map_err(|e| wrong(e.to_string()))?;
         if voice.espeak.is_none() && voice.gpt_sovits.is_none() {
             return Err(wrong("neither [espeak] nor [gpt_sovits] says how it speaks".to_owned()));
         }
