@@ -12,4 +12,5 @@ mod pipewire;
 mod reference_voice;
 mod support;
 mod utterance;
+mod voice_bus;
 mod watchdog;

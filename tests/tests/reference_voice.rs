@@ -7,7 +7,7 @@ use std::path::Path;
 use companion_types::{Outcome, SentenceSeq, TurnId, Viseme, WordTime};
 use companiond::{App, TurnEvent};
 
-use crate::support::{Companion, RATE, root, settings, speech};
+use crate::support::{Companion, RATE, copy_all, root, settings, speech};
 
 const ASKED: &str = "我今天很开心";
 
@@ -24,18 +24,6 @@ fn install(state: &Path) {
         [gpt_sovits.emotions.happy]\nclip = \"ref_c.wav\"\nintensity = 0.5\nspeed = 1.2\n";
     std::fs::write(voice.join("voice.toml"), description).unwrap();
     copy_all(&golden.join("model"), &state.join("models/tiny-sovits"));
-}
-
-fn copy_all(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_all(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 fn companion(state: &Path) -> Companion {

@@ -35,6 +35,19 @@ pub(crate) fn settings(state: &Path) -> Settings {
     settings
 }
 
+/// Copies a folder.
+pub(crate) fn copy_all(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_all(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
 /// Speech of a person: the starter voice, calm, with half a second of silence around it.
 pub(crate) fn speech(text: &str) -> Vec<f32> {
     let file = VoiceFile::open(&root().join("static/voices"), "default").unwrap();
