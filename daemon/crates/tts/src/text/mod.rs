@@ -6,6 +6,7 @@ pub mod en;
 mod lexicon;
 mod mixed;
 mod pattern;
+pub mod split;
 mod symbols;
 pub mod zh;
 
