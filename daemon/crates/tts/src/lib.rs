@@ -1,5 +1,6 @@
-//! Speaking: text to clauses, clauses to sounds. Knows text, phones and samples, never tensors. The
-//! synthesiser runs on the `tts` thread; everything else is pure.
+//! Speaking: text to clauses, clauses to sounds. Knows text, phones and samples, never tensors (but for
+//! the small network that guesses how an unknown English word is read). The synthesiser runs on the
+//! `tts` thread; everything else is pure.
 
 mod clause_reader;
 mod error;

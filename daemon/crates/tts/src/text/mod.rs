@@ -1,14 +1,17 @@
 //! The text front end of the GPT-SoVITS voices: text to phones of the symbol table, with how many
 //! phones each written character has. Equal to the reference's front end, with whose phones the voices
-//! were trained. Chinese and English; no voice of the daemon uses it yet. Knows no tensors. Pure.
+//! were trained. Chinese, English, and texts of both; no voice of the daemon uses it yet. Pure.
 
 pub mod en;
 mod lexicon;
+mod mixed;
 mod pattern;
+pub mod split;
 mod symbols;
 pub mod zh;
 
 pub use lexicon::Lexicon;
+pub use mixed::{MixedReader, Mode, Piece};
 pub use symbols::Symbols;
 
 /// What a piece of one language becomes.

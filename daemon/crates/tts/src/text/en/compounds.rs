@@ -68,16 +68,14 @@ impl Compounds {
 
     /// The parts of one chunk.
     fn part(&self, text: &str) -> Vec<String> {
+        let counts = self.counts(text);
         // Row `at` holds the best ways to go on from there, one for each length of the part before.
         let mut best = vec![[Best { score: 0.0, length: 0 }; LONGEST + 1]; text.len() + 1];
         for at in (0..text.len()).rev() {
-            let alone: Vec<f64> = (1..=LONGEST.min(text.len() - at))
-                .map(|length| self.share(&text[at..at + length]).log10())
-                .collect();
             // With nothing before, a word counts by itself.
             let before = if at == 0 { 0..=0 } else { 1..=LONGEST.min(at) };
             for before in before {
-                best[at][before] = self.go_on(text, at, before, &alone, &best);
+                best[at][before] = self.go_on(text, at, before, &counts, &best);
             }
         }
         let (mut at, mut before) = (0, 0);
@@ -90,47 +88,60 @@ impl Compounds {
         parts
     }
 
+    /// How often the words are counted that start at each letter, by their length.
+    fn counts(&self, text: &str) -> Vec<[Option<f64>; LONGEST + 1]> {
+        let mut counts = vec![[None; LONGEST + 1]; text.len()];
+        for (at, counts) in counts.iter_mut().enumerate() {
+            let mut rows = self.words.all();
+            for length in 1..=LONGEST.min(text.len() - at) {
+                let word = &text[at..at + length];
+                rows = self.words.starting(rows, word);
+                if rows.is_empty() {
+                    break;
+                }
+                counts[length] = count(self.words.first(&rows, word));
+            }
+        }
+        counts
+    }
+
     /// The best way to go on from `at` after a part of `before` letters; of equal ways, the longer part.
     fn go_on(
         &self,
         text: &str,
         at: usize,
         before: usize,
-        alone: &[f64],
+        counts: &[[Option<f64>; LONGEST + 1]],
         best: &[[Best; LONGEST + 1]],
     ) -> Best {
-        let previous = &text[at - before..at];
-        let known = if before == 0 { None } else { count(self.words.find(previous)) };
-        let pairs = known.map(|_| self.pairs.starting(&format!("{previous} ")));
+        let previous = if before == 0 { None } else { counts[at - before][before] };
+        let pairs = previous.map_or(0..0, |_| {
+            self.pairs.starting(self.pairs.all(), &format!("{} ", &text[at - before..at]))
+        });
         let mut found = Best { score: f64::NEG_INFINITY, length: 1 };
-        for (i, alone) in alone.iter().enumerate() {
-            let length = i + 1;
-            let word = &text[at..at + length];
-            let pair = pairs.as_ref().filter(|rows| !rows.is_empty()).and_then(|rows| {
-                count(self.pairs.find_in(rows, |key| key[before + 1..].cmp(word)))
-            });
-            let own = match (pair, known) {
-                (Some(pair), Some(known)) => (pair / TOTAL / (known / TOTAL)).log10(),
-                _ => *alone,
+        for length in 1..=LONGEST.min(text.len() - at) {
+            let alone = counts[at][length];
+            // A word that was counted behind another was counted by itself.
+            let pair = alone
+                .filter(|_| !pairs.is_empty())
+                .and_then(|_| count(self.pairs.ending(&pairs, before + 1, &text[at..at + length])));
+            let share = match (pair, previous) {
+                (Some(pair), Some(previous)) => pair / TOTAL / (previous / TOTAL),
+                _ => share(alone, length),
             };
-            let score = own + best[at + length][length].score;
+            let score = share.log10() + best[at + length][length].score;
             if score >= found.score {
                 found = Best { score, length };
             }
         }
         found
     }
+}
 
-    /// The share of a word in the corpus; the longer an unknown one, the smaller.
-    fn share(&self, word: &str) -> f64 {
-        count(self.words.find(word)).map_or_else(
-            || {
-                // Powers beyond 10²² are not exact: rounded once, as the counts were made with.
-                10.0 / (TOTAL * POWERS[word.len().min(LONGEST)])
-            },
-            |count| count / TOTAL,
-        )
-    }
+/// The share in the corpus of a word of so many letters; the longer an unknown one, the smaller.
+fn share(count: Option<f64>, length: usize) -> f64 {
+    // Powers beyond 10²² are not exact: rounded once, as the counts were made with.
+    count.map_or_else(|| 10.0 / (TOTAL * POWERS[length.min(LONGEST)]), |count| count / TOTAL)
 }
 
 fn is_count(values: &str) -> bool {

@@ -1,6 +1,6 @@
 //! A table of words with what stands behind them, searched by halving. Knows no phones, no counts.
 
-use std::{cmp::Ordering, ops::Range};
+use std::ops::Range;
 
 use crate::{TtsError, text::Lexicon};
 
@@ -21,55 +21,65 @@ impl Table {
         is_right: fn(&str) -> bool,
     ) -> Result<Self, TtsError> {
         let text = lexicon.text(file)?;
-        let mut rows = Vec::new();
+        let mut rows: Vec<(&str, u32)> = Vec::new();
         let mut start = 0;
         for line in text.split_inclusive('\n') {
-            let values = line.trim_end_matches('\n').split_once('\t').map(|(_, values)| values);
-            let row = u32::try_from(start).ok().filter(|_| values.is_some_and(is_right));
+            let row = line.trim_end_matches('\n').split_once('\t');
+            let row = row.filter(|(_, values)| is_right(values));
+            let row = row.and_then(|(key, _)| Some((key, u32::try_from(start).ok()?)));
             rows.push(row.ok_or_else(|| {
-                lexicon.wrong(
-                    file,
-                    format!("line {}: not a key, a tab and its values", rows.len() + 1),
-                )
+                let line = rows.len() + 1;
+                lexicon.wrong(file, format!("line {line}: not a key, a tab and its values"))
             })?);
             start += line.len();
         }
-        let mut table = Self { text, rows: Vec::new() };
-        rows.sort_by(|one, other| table.row(*one).0.cmp(table.row(*other).0));
-        rows.dedup_by(|later, first| table.row(*later).0 == table.row(*first).0);
-        table.rows = rows;
-        Ok(table)
+        rows.sort_unstable();
+        rows.dedup_by_key(|(key, _)| *key);
+        let rows = rows.into_iter().map(|(_, start)| start).collect();
+        Ok(Self { text, rows })
     }
 
     /// What stands behind exactly `key`.
     pub(super) fn find(&self, key: &str) -> Option<&str> {
-        self.find_in(&(0..self.rows.len()), |other| other.cmp(key))
+        let place = self.rows.binary_search_by(|row| self.key(*row).cmp(key)).ok()?;
+        Some(self.values(self.rows[place]))
     }
 
-    /// The rows whose keys start with `start`.
-    pub(super) fn starting(&self, start: &str) -> Range<usize> {
-        let from = self.rows.partition_point(|row| self.row(*row).0 < start);
-        let rest = &self.rows[from..];
-        let count = rest.partition_point(|row| self.row(*row).0.starts_with(start));
-        from..from + count
+    /// All rows.
+    pub(super) fn all(&self) -> Range<usize> {
+        0..self.rows.len()
     }
 
-    /// What stands behind the key among `rows` that `order` calls equal.
-    pub(super) fn find_in(
-        &self,
-        rows: &Range<usize>,
-        mut order: impl FnMut(&str) -> Ordering,
-    ) -> Option<&str> {
+    /// Those of `rows` whose keys start with `start`; `rows` share a beginning of it.
+    pub(super) fn starting(&self, rows: Range<usize>, start: &str) -> Range<usize> {
+        let Some(within) = self.rows.get(rows.clone()) else { return 0..0 };
+        let skipped = within.partition_point(|row| self.key(*row) < start);
+        let count = within[skipped..].partition_point(|row| self.key(*row).starts_with(start));
+        rows.start + skipped..rows.start + skipped + count
+    }
+
+    /// What stands behind exactly `key`, if `rows` are all those whose keys start with it.
+    pub(super) fn first(&self, rows: &Range<usize>, key: &str) -> Option<&str> {
+        let row = *self.rows.get(rows.clone())?.first()?;
+        (self.key(row) == key).then(|| self.values(row))
+    }
+
+    /// What stands in `rows` behind the key that is longer than their common beginning of `shared` bytes
+    /// by `end`.
+    pub(super) fn ending(&self, rows: &Range<usize>, shared: usize, end: &str) -> Option<&str> {
         let rows = self.rows.get(rows.clone())?;
-        let found = rows.binary_search_by(|row| order(self.row(*row).0)).ok()?;
-        Some(self.row(rows[found]).1)
+        let place = rows.binary_search_by(|row| self.key(*row)[shared..].cmp(end)).ok()?;
+        Some(self.values(rows[place]))
     }
 
-    /// Key and values of the row that starts at `start`.
-    fn row(&self, start: u32) -> (&str, &str) {
-        let rest = &self.text[start as usize..];
-        let line = rest.find('\n').map_or(rest, |end| &rest[..end]);
-        line.split_once('\t').unwrap_or((line, ""))
+    fn key(&self, row: u32) -> &str {
+        let rest = &self.text[row as usize..];
+        rest.find('\t').map_or("", |end| &rest[..end])
+    }
+
+    fn values(&self, row: u32) -> &str {
+        let line = self.text[row as usize..].lines().next().unwrap_or_default();
+        line.split_once('\t').map_or("", |(_, values)| values)
     }
 }
 
@@ -92,11 +102,22 @@ mod tests {
     #[test]
     fn rows_are_narrowed_by_what_their_keys_start_with() {
         let table = Table::read(&shipped(), "en_bigrams.tsv.gz", |_| true).unwrap();
-        let rows = table.starting("smart ");
+        let rows = table.starting(table.all(), "sma");
+        let rows = table.starting(rows, "smart ");
         assert!(!rows.is_empty());
-        assert!(table.find_in(&rows, |key| key["smart ".len()..].cmp("card")).is_some());
-        assert!(table.find_in(&rows, |key| key["smart ".len()..].cmp("zorblax")).is_none());
-        assert!(table.starting("zorblax ").is_empty());
+        assert_eq!(table.ending(&rows, 6, "card"), table.find("smart card"));
+        assert!(table.find("smart card").is_some());
+        assert_eq!(table.ending(&rows, 6, "zorblax"), None);
+        assert!(table.starting(table.all(), "zorblax ").is_empty());
+    }
+
+    #[test]
+    fn the_first_of_the_narrowed_rows_is_the_word_itself() {
+        let table = Table::read(&shipped(), "en_unigrams.tsv.gz", |_| true).unwrap();
+        let rows = table.starting(table.all(), "the");
+        assert_eq!(table.first(&rows, "the"), Some("23135851162"));
+        assert_eq!(table.first(&table.starting(rows, "theor"), "theor"), table.find("theor"));
+        assert_eq!(table.first(&(0..0), "the"), None);
     }
 
     #[test]
