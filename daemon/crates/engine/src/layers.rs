@@ -189,6 +189,33 @@ impl KvCache {
         Ok((self.keys.narrow(1, 0, end)?, self.values.narrow(1, 0, end)?))
     }
 
+    /// Appends all that is held to `out`: keys, then values, each `[kv heads, length, dim]`, f32,
+    /// little-endian.
+    pub(crate) fn export(&self, out: &mut Vec<u8>) -> Result<()> {
+        let (keys, values) = self.all()?;
+        for all in [keys, values] {
+            let all: Vec<f32> = all.contiguous()?.flatten_all()?.to_vec1()?;
+            out.extend(all.iter().flat_map(|value| value.to_le_bytes()));
+        }
+        Ok(())
+    }
+
+    /// Holds the `length` positions that [`Self::export`] wrote, and nothing else.
+    pub(crate) fn import(&mut self, length: usize, bytes: &[u8]) -> Result<()> {
+        self.length = 0;
+        if length == 0 {
+            return Ok(());
+        }
+        let (heads, _, dim) = self.keys.dims3()?;
+        let (keys, values) = bytes.as_chunks::<4>().0.split_at(heads * length * dim);
+        let tensor = |bytes: &[[u8; 4]]| {
+            let values: Vec<f32> = bytes.iter().map(|value| f32::from_le_bytes(*value)).collect();
+            Tensor::from_vec(values, (heads, length, dim), self.keys.device())
+        };
+        let (keys, values) = (tensor(keys)?, tensor(values)?);
+        self.append(&keys, &values).map(|_| ())
+    }
+
     /// All keys and values, `[kv heads, length, dim]`.
     pub(crate) fn all(&self) -> Result<(Tensor, Tensor)> {
         Ok((self.keys.narrow(1, 0, self.length)?, self.values.narrow(1, 0, self.length)?))

@@ -60,18 +60,45 @@ pub fn attend(
     kv: &KvStore,
     out: &mut [f32],
 ) {
+    attend_in_blocks(cpu, (queries, rows), shape, kv, ROWS, out);
+}
+
+/// The same, with each row's outcome equal bit by bit to what it is when the rows come one at a time.
+///
+/// # Panics
+/// When the sizes do not fit.
+pub fn attend_singly(
+    cpu: &mut Cpu,
+    queries: &[f32],
+    rows: usize,
+    shape: AttentionShape,
+    kv: &KvStore,
+    out: &mut [f32],
+) {
+    attend_in_blocks(cpu, (queries, rows), shape, kv, ROWS_TO_TURN - 1, out);
+}
+
+/// Attention in blocks of at most `most` rows.
+fn attend_in_blocks(
+    cpu: &mut Cpu,
+    (queries, rows): (&[f32], usize),
+    shape: AttentionShape,
+    kv: &KvStore,
+    most: usize,
+    out: &mut [f32],
+) {
     let (dim, length) = (kv.dim(), kv.length());
     let AttentionShape { heads, stride } = shape;
     assert!(dim <= MOST_HEAD_DIM && heads.is_multiple_of(kv.heads()), "{heads} heads of {dim}");
     assert!(rows <= length && stride >= heads * dim, "{rows} rows of {length} positions");
     assert!(rows == 0 || queries.len() >= (rows - 1) * stride + heads * dim, "rows of queries");
     assert!(out.len() >= rows * heads * dim, "room for the outcome");
-    let blocks = rows.div_ceil(ROWS);
+    let blocks = rows.div_ceil(most);
     let (isa, shared, target) = (cpu.isa, heads / kv.heads(), Target { to: out.as_mut_ptr() });
     let target = &target;
     cpu.pool.run(heads * blocks, &move |part| {
-        let (head, first) = (part / blocks, part % blocks * ROWS);
-        let count = ROWS.min(rows - first);
+        let (head, first) = (part / blocks, part % blocks * most);
+        let count = most.min(rows - first);
         let before = length - rows + first;
         let (keys, values) = kv.head(head / shared, before + count);
         let block = Block {
@@ -362,6 +389,35 @@ mod tests {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_taken_singly_are_those_that_come_one_at_a_time() {
+        let noise = |n: usize| ((n as f32 * 12.9898).sin() * 43_758.547).fract() * 2.0;
+        let (heads, dim, rows) = (4, 16, 7);
+        let shape = AttentionShape { heads, stride: heads * dim };
+        let queries: Vec<f32> = (0..rows * shape.stride).map(|i| noise(i * 7 + 3)).collect();
+        // The rows lie across the end of a tile.
+        for before in [0, 60, 64] {
+            for isa in Isa::available() {
+                let mut cpu = Cpu::with_isa(2, isa);
+                let mut kv = KvStore::new(2, dim);
+                let mut singly = vec![0.0; rows * shape.stride];
+                for t in 0..before + rows {
+                    let row = |seed: usize| -> Vec<f32> {
+                        (0..2 * dim).map(|i| noise(t * 977 + i * 3 + seed)).collect()
+                    };
+                    kv.push(&row(1), &row(2));
+                    if t >= before {
+                        let at = (t - before) * shape.stride..(t - before + 1) * shape.stride;
+                        attend(&mut cpu, &queries[at.clone()], 1, shape, &kv, &mut singly[at]);
+                    }
+                }
+                let mut together = vec![0.0; rows * shape.stride];
+                attend_singly(&mut cpu, &queries, rows, shape, &kv, &mut together);
+                assert_eq!(together, singly, "{isa:?} after {before}");
             }
         }
     }

@@ -77,6 +77,38 @@ impl KvStore {
         self.length += 1;
     }
 
+    /// Appends all that is held to `out`: keys, then values, each `[heads, length, dim]`, little-endian.
+    pub fn export(&self, out: &mut Vec<u8>) {
+        for all in [&self.keys, &self.values] {
+            for head in 0..self.heads {
+                let from = head * self.capacity * self.dim;
+                let rows = &all[from..from + self.length * self.dim];
+                out.extend(rows.iter().flat_map(|value| value.to_le_bytes()));
+            }
+        }
+    }
+
+    /// Holds the `length` positions that [`Self::export`] wrote, and nothing else.
+    ///
+    /// # Panics
+    /// When `bytes` are not those of as many positions.
+    pub fn import(&mut self, length: usize, bytes: &[u8]) {
+        let (run, dim) = (length * self.dim, self.dim);
+        assert!(bytes.len() == 2 * self.heads * run * 2, "the bytes of {length} positions");
+        self.length = 0;
+        self.reserve(length);
+        let (keys, values) = bytes.as_chunks::<2>().0.split_at(self.heads * run);
+        for (all, from) in [(&mut self.keys, keys), (&mut self.values, values)] {
+            for head in 0..self.heads {
+                let to = head * self.capacity * dim;
+                let rows = from[head * run..(head + 1) * run].iter();
+                let rows = rows.map(|value| f16::from_le_bytes(*value));
+                all[to..to + run].iter_mut().zip(rows).for_each(|(to, value)| *to = value);
+            }
+        }
+        self.length = length;
+    }
+
     /// A head's keys and values of the first `count` positions.
     pub(crate) fn head(&self, head: usize, count: usize) -> (&[f16], &[f16]) {
         let from = head * self.capacity * self.dim;
@@ -108,5 +140,22 @@ mod tests {
         let (keys, values) = store.head(1, 501);
         assert_eq!(keys[100 * 3].to_f32(), 603.0);
         assert_eq!((keys[500 * 3].to_f32(), values[500 * 3 + 2].to_f32()), (45.0, 53.0));
+    }
+
+    #[test]
+    fn what_was_exported_is_held_again_after_an_import() {
+        let mut store = KvStore::new(2, 3);
+        let row = |n: usize| -> Vec<f32> { (0..6).map(|i| (n * 6 + i) as f32).collect() };
+        (0..300).for_each(|n| store.push(&row(n), &row(n + 1)));
+        store.truncate(290);
+        let mut bytes = Vec::new();
+        store.export(&mut bytes);
+        let mut other = KvStore::new(2, 3);
+        other.push(&row(9), &row(9));
+        other.import(290, &bytes);
+        for head in 0..2 {
+            assert_eq!(other.head(head, 290), store.head(head, 290));
+        }
+        assert_eq!(other.length(), 290);
     }
 }

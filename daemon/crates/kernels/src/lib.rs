@@ -14,7 +14,7 @@ mod pool;
 mod product;
 
 pub use activations::Activations;
-pub use attention::{AttentionShape, MOST_HEAD_DIM, attend};
+pub use attention::{AttentionShape, MOST_HEAD_DIM, attend, attend_singly};
 pub use cpu::Cpu;
 pub use elementwise::{RotaryPairs, rms_norm, rotate, swiglu};
 pub use isa::Isa;

@@ -3,6 +3,7 @@
 //! 2019), optionally tied embeddings. What differs is said in a file per architecture. Weights from a
 //! release's safetensors or from a GGUF; computed in f32. One owner, one thread.
 
+mod cache;
 mod config;
 mod integer;
 mod source;
@@ -12,6 +13,7 @@ use std::path::Path;
 use candle_core::quantized::QMatMul;
 use candle_core::{Device, Result, Tensor};
 
+pub use cache::{CacheElement, CacheFork, CacheShape};
 pub use config::DecoderConfig;
 pub(crate) use config::{Bias, Differences};
 pub use integer::IntegerDecoder;
@@ -98,6 +100,10 @@ pub struct Decoder {
 
 fn placing(source: candle_core::Error) -> EngineError {
     EngineError::Compute { stage: "placing the weights", source }
+}
+
+fn computing(source: candle_core::Error) -> EngineError {
+    EngineError::Compute { stage: "the language model", source }
 }
 
 /// Residual streams for comparisons: after the embedding, after every block, after the last norm.
@@ -196,7 +202,8 @@ impl Decoder {
         self.blocks.iter().all(|block| integers(&block.gate))
     }
 
-    /// Forgets the cache from `length` on.
+    /// Rolls the cache back to `length` positions, in a time that does not depend on how many are
+    /// forgotten.
     pub fn truncate(&mut self, length: usize) {
         self.length = self.length.min(length);
         self.blocks.iter_mut().for_each(|b| b.cache.truncate(length));
@@ -220,14 +227,7 @@ impl Decoder {
         taps: Option<&mut Taps>,
     ) -> std::result::Result<Tensor, EngineError> {
         let hidden = self.hidden(ids, all, taps)?;
-        let Some(head) = &self.head else {
-            return Err(EngineError::Input {
-                what: "the tokens",
-                problem: "this model was loaded as an embedder, which gives no logits".to_owned(),
-            });
-        };
-        head.forward(&hidden)
-            .map_err(|source| EngineError::Compute { stage: "the language model", source })
+        self.logits(&hidden)
     }
 
     /// Reads `ids` after what is in the cache. Gives the hidden states `[rows, hidden]` after the last
@@ -241,30 +241,81 @@ impl Decoder {
         all: bool,
         mut taps: Option<&mut Taps>,
     ) -> std::result::Result<Tensor, EngineError> {
+        let rows = if all { ids.len() } else { 1 };
+        let hidden = self.read(ids, rows, &mut taps, &|| false)?;
+        hidden.ok_or_else(|| computing(candle_core::Error::Msg("stopped by nobody".to_owned())))
+    }
+
+    /// Reads `ids` after what is in the cache, unless `stop` says so between two blocks: then nothing
+    /// is read. Gives the logits `[rows, vocab]` of the last `rows` positions.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub fn forward_until(
+        &mut self,
+        ids: &[u32],
+        rows: usize,
+        stop: &dyn Fn() -> bool,
+    ) -> std::result::Result<Option<Tensor>, EngineError> {
+        let hidden = self.read(ids, rows, &mut None, stop)?;
+        hidden.map(|hidden| self.logits(&hidden)).transpose()
+    }
+
+    fn logits(&self, hidden: &Tensor) -> std::result::Result<Tensor, EngineError> {
+        let Some(head) = &self.head else {
+            return Err(EngineError::Input {
+                what: "the tokens",
+                problem: "this model was loaded as an embedder, which gives no logits".to_owned(),
+            });
+        };
+        head.forward(hidden).map_err(computing)
+    }
+
+    fn read(
+        &mut self,
+        ids: &[u32],
+        rows: usize,
+        taps: &mut Option<&mut Taps>,
+        stop: &dyn Fn() -> bool,
+    ) -> std::result::Result<Option<Tensor>, EngineError> {
+        self.check(ids)?;
+        let hidden = self.run(ids, rows.min(ids.len()), taps, stop);
+        if matches!(hidden, Ok(Some(_))) {
+            self.length += ids.len();
+        } else {
+            // A pass that ended half-way leaves caches of different lengths.
+            let length = self.length;
+            self.blocks.iter_mut().for_each(|b| b.cache.truncate(length));
+        }
+        hidden.map_err(computing)
+    }
+
+    fn check(&self, ids: &[u32]) -> std::result::Result<(), EngineError> {
         if ids.is_empty() || ids.iter().any(|id| *id as usize >= self.config.vocab_size) {
             return Err(EngineError::Input {
                 what: "the tokens",
                 problem: format!("need one or more ids below {}", self.config.vocab_size),
             });
         }
-        let hidden = self.run(ids, all, &mut taps);
-        if hidden.is_err() {
-            // A block that failed half-way leaves caches of different lengths.
-            let length = self.length;
-            self.blocks.iter_mut().for_each(|b| b.cache.truncate(length));
-        } else {
-            self.length += ids.len();
-        }
-        hidden.map_err(|source| EngineError::Compute { stage: "the language model", source })
+        Ok(())
     }
 
-    fn run(&mut self, ids: &[u32], all: bool, taps: &mut Option<&mut Taps>) -> Result<Tensor> {
+    fn run(
+        &mut self,
+        ids: &[u32],
+        rows: usize,
+        taps: &mut Option<&mut Taps>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<Tensor>> {
         let ids_tensor = Tensor::new(ids, &self.device)?;
         let mut x = self.embedding.index_select(&ids_tensor, 0)?;
         tap(taps, &x);
         #[expect(clippy::cast_possible_truncation, reason = "the op takes f32")]
         let eps = self.config.rms_norm_eps as f32;
         for block in &mut self.blocks {
+            if stop() {
+                return Ok(None);
+            }
             let h = candle_nn::ops::rms_norm(&x, &block.input_norm, eps)?;
             x = (x + block.attention(&h, &self.config, &mut self.rope, self.length)?)?;
             let h = candle_nn::ops::rms_norm(&x, &block.post_norm, eps)?;
@@ -272,12 +323,10 @@ impl Decoder {
             x = (x + block.down.forward(&gated)?)?;
             tap(taps, &x);
         }
-        if !all {
-            x = x.narrow(0, ids.len() - 1, 1)?;
-        }
+        let x = x.narrow(0, ids.len() - rows, rows)?;
         let x = candle_nn::ops::rms_norm(&x.contiguous()?, &self.norm, eps)?;
         tap(taps, &x);
-        Ok(x)
+        Ok(Some(x))
     }
 }
 
