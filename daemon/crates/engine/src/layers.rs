@@ -156,6 +156,9 @@ impl Rope {
     }
 }
 
+/// Positions a cache has room for at first.
+const FIRST_ROWS: usize = 256;
+
 /// Keys and values of one layer, `[kv heads, capacity, dim]`; written in place, grown by doubling.
 #[derive(Debug)]
 pub(crate) struct KvCache {
@@ -166,7 +169,7 @@ pub(crate) struct KvCache {
 
 impl KvCache {
     pub(crate) fn new(heads: usize, dim: usize, device: &Device) -> Result<Self> {
-        let empty = Tensor::zeros((heads, 256, dim), DType::F32, device)?;
+        let empty = Tensor::zeros((heads, FIRST_ROWS, dim), DType::F32, device)?;
         Ok(Self { keys: empty.copy()?, values: empty, length: 0 })
     }
 
@@ -219,6 +222,11 @@ impl KvCache {
     /// All keys and values, `[kv heads, length, dim]`.
     pub(crate) fn all(&self) -> Result<(Tensor, Tensor)> {
         Ok((self.keys.narrow(1, 0, self.length)?, self.values.narrow(1, 0, self.length)?))
+    }
+
+    /// Bytes held by a cache that has grown to `length` positions.
+    pub(crate) fn bytes_of(heads: usize, dim: usize, length: usize) -> usize {
+        2 * heads * dim * length.next_power_of_two().max(FIRST_ROWS) * 4
     }
 
     /// Bytes held.

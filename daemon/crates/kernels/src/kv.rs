@@ -25,6 +25,12 @@ impl KvStore {
         Self { keys: Vec::new(), values: Vec::new(), heads, dim, capacity: 0, length: 0 }
     }
 
+    /// Bytes in memory of a store that has grown to `length` positions.
+    #[must_use]
+    pub fn size_of(heads: usize, dim: usize, length: usize) -> usize {
+        2 * heads * dim * capacity_for(length) * 2
+    }
+
     /// Positions held.
     #[must_use]
     pub fn length(&self) -> usize {
@@ -47,7 +53,7 @@ impl KvStore {
         if length <= self.capacity {
             return;
         }
-        let capacity = length.next_power_of_two().max(FIRST);
+        let capacity = capacity_for(length);
         for all in [&mut self.keys, &mut self.values] {
             let mut wider = vec![f16::ZERO; self.heads * capacity * self.dim];
             let held = self.length * self.dim;
@@ -123,6 +129,11 @@ impl KvStore {
     pub(crate) fn heads(&self) -> usize {
         self.heads
     }
+}
+
+/// Positions that there is room for once a store holds `length`.
+fn capacity_for(length: usize) -> usize {
+    if length == 0 { 0 } else { length.next_power_of_two().max(FIRST) }
 }
 
 #[cfg(test)]

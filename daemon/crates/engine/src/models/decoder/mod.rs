@@ -3,9 +3,11 @@
 //! 2019), optionally tied embeddings. What differs is said in a file per architecture. Weights from a
 //! release's safetensors or from a GGUF; computed in f32. One owner, one thread.
 
+mod architecture;
 mod cache;
 mod config;
 mod integer;
+mod memory_plan;
 mod source;
 
 use std::path::Path;
@@ -13,59 +15,17 @@ use std::path::Path;
 use candle_core::quantized::QMatMul;
 use candle_core::{Device, Result, Tensor};
 
+pub use architecture::Architecture;
 pub use cache::{CacheElement, CacheFork, CacheShape};
 pub use config::DecoderConfig;
 pub(crate) use config::{Bias, Differences};
 pub use integer::IntegerDecoder;
+pub use memory_plan::{MemoryPlan, plan, plan_config};
 use source::{Gguf, LinearShape, Release, Source};
 
 use crate::EngineError;
 use crate::layers::{KvCache, Linear, Rope, attend};
-use crate::models::{llama, qwen2, qwen3};
 use crate::weights::{GgufFile, ShardedWeights};
-
-/// The architectures that are built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Architecture {
-    /// Qwen2 and Qwen2.5.
-    Qwen2,
-    /// Qwen3, dense.
-    Qwen3,
-    /// Llama 3 and 3.1.
-    Llama,
-}
-
-impl Architecture {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Qwen2, Self::Qwen3, Self::Llama];
-
-    /// The architecture of a `model_type` or a GGUF's `general.architecture`.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|a| a.name() == name)
-    }
-
-    /// Its name in `model_type`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        self.differences().name
-    }
-
-    /// The problem with an architecture that is not among them.
-    #[must_use]
-    pub fn unknown(name: &str) -> String {
-        let known: Vec<_> = Self::ALL.into_iter().map(Self::name).collect();
-        format!("is {name:?}, expected one of {}", known.join(", "))
-    }
-
-    pub(crate) fn differences(self) -> &'static Differences {
-        match self {
-            Self::Qwen2 => &qwen2::DIFFERENCES,
-            Self::Qwen3 => &qwen3::DIFFERENCES,
-            Self::Llama => &llama::DIFFERENCES,
-        }
-    }
-}
 
 #[derive(Debug)]
 struct Block {
