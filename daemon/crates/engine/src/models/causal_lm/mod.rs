@@ -4,6 +4,7 @@
 mod generation;
 mod model;
 mod release;
+mod saved_cache;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -57,6 +58,8 @@ pub struct CausalLm {
     /// Tokens whose keys and values are in the cache.
     cached: Vec<u32>,
     max_context: usize,
+    /// Of the model and its arithmetic.
+    fingerprint: u64,
 }
 
 impl CausalLm {
@@ -99,7 +102,8 @@ impl CausalLm {
         }
         let max_context = max_context.min(model.config().max_position_embeddings);
         let (logits, cached) = (Vec::new(), Vec::new());
-        Ok(Self { model, logits, tokenizer, template, ends, cached, max_context })
+        let fingerprint = saved_cache::fingerprint(directory, gguf.as_deref(), &model)?;
+        Ok(Self { model, logits, tokenizer, template, ends, cached, max_context, fingerprint })
     }
 
     /// The tokenizer, to be shared.
