@@ -2,9 +2,13 @@
 //! The architectures share one decoder. One owner, one thread.
 
 mod generation;
+#[cfg(test)]
+mod guided_tests;
 mod model;
 mod release;
 mod saved_cache;
+mod speculation;
+mod stop_text;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -15,15 +19,17 @@ use std::sync::Arc;
 
 use candle_core::Device;
 
-pub use generation::{GenerationStats, Piece, StopCause};
+pub use generation::{GenerationStats, Guides, Piece, StopCause};
 pub use model::Arithmetic;
 use model::Model;
 use release::end_tokens;
 pub use release::is_greedy;
 pub(crate) use release::{architecture, gguf_in};
+pub use speculation::{DraftModel, Drafter, PromptLookup};
 
 use crate::EngineError;
 use crate::chat_template::{ChatMessage, ChatTemplate};
+use crate::constraint::Vocabulary;
 use crate::models::decoder::{Architecture, CacheFork};
 use crate::tokenizer::TextTokenizer;
 use crate::weights::GgufFile;
@@ -60,6 +66,8 @@ pub struct CausalLm {
     max_context: usize,
     /// Of the model and its arithmetic.
     fingerprint: u64,
+    /// Made when a form is first asked for.
+    vocabulary: Option<Arc<Vocabulary>>,
 }
 
 impl CausalLm {
@@ -103,7 +111,28 @@ impl CausalLm {
         let max_context = max_context.min(model.config().max_position_embeddings);
         let (logits, cached) = (Vec::new(), Vec::new());
         let fingerprint = saved_cache::fingerprint(directory, gguf.as_deref(), &model)?;
-        Ok(Self { model, logits, tokenizer, template, ends, cached, max_context, fingerprint })
+        Ok(Self {
+            model,
+            logits,
+            tokenizer,
+            template,
+            ends,
+            cached,
+            max_context,
+            fingerprint,
+            vocabulary: None,
+        })
+    }
+
+    /// The bytes of the tokens, for forms of replies ([`crate::constraint::Grammar`]). Made at the first
+    /// call.
+    #[must_use]
+    pub fn vocabulary(&mut self) -> Arc<Vocabulary> {
+        let made = self.vocabulary.get_or_insert_with(|| {
+            let size = self.model.config().vocab_size;
+            Arc::new(Vocabulary::new(Arc::clone(&self.tokenizer), size, &self.ends))
+        });
+        Arc::clone(made)
     }
 
     /// The tokenizer, to be shared.
