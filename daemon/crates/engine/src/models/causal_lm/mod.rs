@@ -30,7 +30,7 @@ pub use speculation::{DraftModel, Drafter, PromptLookup};
 use crate::EngineError;
 use crate::chat_template::{ChatMessage, ChatTemplate};
 use crate::constraint::Vocabulary;
-use crate::models::decoder::{Architecture, CacheFork};
+use crate::models::decoder::{Architecture, CacheFork, KvPrecision};
 use crate::tokenizer::TextTokenizer;
 use crate::weights::GgufFile;
 
@@ -195,6 +195,21 @@ impl CausalLm {
             self.cached.extend_from_slice(ids);
         }
         Ok(read)
+    }
+
+    /// Keeps the cache in `precision` from now on; what is cached is forgotten.
+    ///
+    /// # Errors
+    /// When the model computes exactly: its cache is f32.
+    pub fn set_cache_precision(&mut self, precision: KvPrecision) -> Result<(), EngineError> {
+        self.forget();
+        if self.model.set_cache_precision(precision) {
+            return Ok(());
+        }
+        Err(EngineError::Input {
+            what: "the precision of the cache",
+            problem: "this model computes in f32, its cache too".to_owned(),
+        })
     }
 
     /// A copy of what is cached, to go on from later.

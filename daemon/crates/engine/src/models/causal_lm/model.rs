@@ -5,7 +5,9 @@ use std::path::Path;
 use candle_core::Device;
 
 use crate::EngineError;
-use crate::models::decoder::{CacheFork, CacheShape, Decoder, DecoderConfig, IntegerDecoder};
+use crate::models::decoder::{
+    CacheFork, CacheShape, Decoder, DecoderConfig, IntegerDecoder, KvPrecision,
+};
 
 /// How a model computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +83,13 @@ impl Model {
             Self::Exact(model) => model.truncate(length),
             Self::Integer(model) => model.truncate(length),
         }
+    }
+
+    /// Keeps the cache in `precision`; whether it can. What it held is forgotten.
+    pub(super) fn set_cache_precision(&mut self, precision: KvPrecision) -> bool {
+        let Self::Integer(model) = self else { return false };
+        model.set_cache_precision(precision);
+        true
     }
 
     /// A copy of the cache.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::model::Model;
 use super::{CausalLm, Fork};
 use crate::EngineError;
-use crate::models::decoder::{CacheFork, CacheShape};
+use crate::models::decoder::{CacheElement, CacheFork, CacheShape};
 use crate::weights::read_small;
 
 const MAGIC: [u8; 8] = *b"CMPN-KV\n";
@@ -69,7 +69,12 @@ impl Header {
 }
 
 fn sizes(shape: CacheShape) -> (usize, [usize; 3]) {
-    (shape.element.bytes(), [shape.layers, shape.heads, shape.dim])
+    let element = match shape.element {
+        CacheElement::Full => 4,
+        CacheElement::Half => 2,
+        CacheElement::Eight => 1,
+    };
+    (element, [shape.layers, shape.heads, shape.dim])
 }
 
 fn number(bytes: &mut Vec<u8>, value: usize) {

@@ -59,11 +59,13 @@ fn a_copy_of_an_empty_cache_is_an_empty_cache() {
 
 #[test]
 fn a_copy_of_another_arithmetics_cache_is_refused() {
-    let [mut exact, mut integer, _] = all_kinds(3);
+    let [mut exact, mut integer, _, mut small] = all_kinds(3);
     logits(&mut exact, &ids(5, 1));
     logits(&mut integer, &ids(5, 2));
     let error = integer.resume(&exact.fork().unwrap()).unwrap_err().to_string();
     assert!(error.contains("Full") && error.contains("Half"), "{error}");
+    assert!(small.resume(&integer.fork().unwrap()).is_err());
+    assert!(exact.set_cache_precision(KvPrecision::Eight).is_err());
     assert!(integer.cached().is_empty());
     assert_eq!(logits(&mut integer, &[END]).len(), VOCAB);
 }
@@ -79,6 +81,20 @@ fn several_rows_of_integers_are_those_of_single_tokens() {
         assert!(model.step(&tokens, tokens.len(), &|| false).unwrap());
         assert_eq!(model.logits, singly);
     }
+}
+
+#[test]
+fn a_cache_of_eight_bits_comes_near_one_of_half_precision() {
+    let [_, mut half, _, mut small] = all_kinds(6);
+    let (mut apart, mut all) = (0.0, 0.0);
+    for part in 0..8 {
+        let (want, got) = (logits(&mut half, &ids(40, part)), logits(&mut small, &ids(40, part)));
+        apart += want.iter().zip(&got).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+        all += want.iter().map(|v| v * v).sum::<f32>();
+    }
+    let apart = (apart / all).sqrt();
+    assert!(apart > 0.0 && apart < 0.05, "{apart}");
+    assert!(small.bytes().1 * 100 < half.bytes().1 * 60);
 }
 
 #[test]

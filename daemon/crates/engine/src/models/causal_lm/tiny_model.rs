@@ -9,6 +9,7 @@ use candle_core::quantized::gguf_file::{Value, write};
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 
 use super::{Arithmetic, CausalLm};
+use crate::models::decoder::KvPrecision;
 
 /// Widths: of the stream, inside the feed-forward, of keys and values (2 heads of 4).
 const WIDTH: usize = 64;
@@ -153,11 +154,14 @@ pub(crate) fn tiny(dtype: GgmlDType, seed: u64, integer: bool) -> CausalLm {
     CausalLm::load(folder.path(), &Device::Cpu, 2048, arithmetic).unwrap()
 }
 
-/// The exact model, and the integer ones of four and eight bits.
-pub(crate) fn all_kinds(seed: u64) -> [CausalLm; 3] {
+/// The exact model, the integer ones of four and eight bits, and one whose cache is of eight bits.
+pub(crate) fn all_kinds(seed: u64) -> [CausalLm; 4] {
+    let mut small = tiny(GgmlDType::Q4_0, seed, true);
+    small.set_cache_precision(KvPrecision::Eight).unwrap();
     [
         tiny(GgmlDType::F32, seed, false),
         tiny(GgmlDType::Q4_0, seed, true),
         tiny(GgmlDType::Q8_0, seed, true),
+        small,
     ]
 }

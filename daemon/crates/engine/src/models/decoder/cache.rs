@@ -1,6 +1,8 @@
 //! A copy of what a decoder's KV cache holds, to go on from later or in another process, and how both
 //! decoders give and take it. Copies hold the used rows alone and share nothing with the cache.
 
+use companion_kernels::{KvPrecision, KvStore};
+
 use super::{Decoder, IntegerDecoder};
 use crate::EngineError;
 
@@ -11,15 +13,18 @@ pub enum CacheElement {
     Full,
     /// f16, of the integer decoder.
     Half,
+    /// Eight bits with a scale per row and head, of the integer decoder where that was chosen.
+    Eight,
 }
 
 impl CacheElement {
-    /// Bytes of a value.
+    /// Bytes of a row of one head, `dim` values.
     #[must_use]
-    pub fn bytes(self) -> usize {
+    pub fn row_bytes(self, dim: usize) -> usize {
         match self {
-            Self::Full => 4,
-            Self::Half => 2,
+            Self::Full => dim * 4,
+            Self::Half => KvPrecision::Half.row_bytes(dim),
+            Self::Eight => KvPrecision::Eight.row_bytes(dim),
         }
     }
 }
@@ -41,7 +46,7 @@ impl CacheShape {
     /// Bytes of one layer's keys and values of `length` positions.
     #[must_use]
     pub fn layer_bytes(&self, length: usize) -> usize {
-        2 * self.heads * length * self.dim * self.element.bytes()
+        2 * self.heads * length * self.element.row_bytes(self.dim)
     }
 }
 
@@ -50,7 +55,8 @@ impl CacheShape {
 pub struct CacheFork {
     pub(crate) shape: CacheShape,
     pub(crate) length: usize,
-    /// Layer by layer: keys, then values, each `[heads, length, dim]`, little-endian.
+    /// Layer by layer: keys, then values, each `[heads, length, dim]`, little-endian; of eight bits, each
+    /// head's codes and then its scales.
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -136,11 +142,24 @@ impl Decoder {
 }
 
 impl IntegerDecoder {
+    /// Keeps the cache in `precision` from now on; what it held is forgotten.
+    pub fn set_cache_precision(&mut self, precision: KvPrecision) {
+        self.truncate(0);
+        let (heads, dim) = (self.config.num_key_value_heads, self.config.head_dim);
+        for block in &mut self.blocks {
+            block.kv = KvStore::with_precision(heads, dim, precision);
+        }
+    }
+
     /// Sizes of the cache.
     #[must_use]
     pub fn cache_shape(&self) -> CacheShape {
+        let precision = self.blocks.first().map_or(KvPrecision::Half, |b| b.kv.precision());
         CacheShape {
-            element: CacheElement::Half,
+            element: match precision {
+                KvPrecision::Half => CacheElement::Half,
+                KvPrecision::Eight => CacheElement::Eight,
+            },
             layers: self.config.num_hidden_layers,
             heads: self.config.num_key_value_heads,
             dim: self.config.head_dim,

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use candle_core::quantized::GgmlDType;
-use companion_kernels::{Codes, KvStore, MOST_HEAD_DIM, Matrix};
+use companion_kernels::{Codes, KvPrecision, KvStore, MOST_HEAD_DIM, Matrix};
 
 use super::DecoderConfig;
 use crate::EngineError;
@@ -29,6 +29,8 @@ pub struct MemoryPlan {
     pub weights: usize,
     /// Of the KV cache, once it has grown to the context.
     pub kv: usize,
+    /// Of the same cache in eight bits, where the model can keep it so.
+    pub kv_eight: Option<usize>,
     /// Of all that is computed in between, about.
     pub workspace: usize,
     /// Whether it computes in integers.
@@ -130,7 +132,9 @@ impl Planner<'_> {
         let weights = if integer { self.integer_weights()? } else { self.exact_weights()? };
         let workspace =
             if integer { self.integer_workspace(context) } else { self.exact_workspace(context) };
-        Ok(MemoryPlan { weights, kv: self.kv(integer, context), workspace, integer })
+        let kv = self.kv(integer.then_some(KvPrecision::Half), context);
+        let kv_eight = integer.then(|| self.kv(Some(KvPrecision::Eight), context));
+        Ok(MemoryPlan { weights, kv, kv_eight, workspace, integer })
     }
 
     /// The maps of a block.
@@ -240,10 +244,15 @@ impl Planner<'_> {
         Matrix::size_of(codes, [output, width], group, zeros)
     }
 
-    fn kv(&self, integer: bool, context: usize) -> usize {
+    /// Bytes of the cache; without `precision`, of the exact decoder's.
+    fn kv(&self, precision: Option<KvPrecision>, context: usize) -> usize {
         let c = self.config;
-        let bytes = if integer { KvStore::size_of } else { KvCache::bytes_of };
-        c.num_hidden_layers * bytes(c.num_key_value_heads, c.head_dim, context)
+        let (heads, dim) = (c.num_key_value_heads, c.head_dim);
+        let bytes = match precision {
+            Some(precision) => KvStore::size_of(precision, heads, dim, context),
+            None => KvCache::bytes_of(heads, dim, context),
+        };
+        c.num_hidden_layers * bytes
     }
 
     /// Rows between the products, the quantised ones among them, and the logits.

@@ -26,6 +26,11 @@ fn plan_holds(path: &Path, context: usize) {
             integer.forward(&[1]).unwrap();
         }
         assert_eq!((planned.weights, planned.kv), integer.bytes(), "{}", path.display());
+        integer.set_cache_precision(KvPrecision::Eight);
+        for _ in 0..context {
+            integer.forward(&[1]).unwrap();
+        }
+        assert_eq!(planned.kv_eight, Some(integer.bytes().1), "{}", path.display());
     }
 }
 

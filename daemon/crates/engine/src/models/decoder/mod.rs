@@ -16,6 +16,8 @@ use candle_core::quantized::QMatMul;
 use candle_core::{Device, Result, Tensor};
 
 pub use architecture::Architecture;
+pub use companion_kernels::KvPrecision;
+
 pub use cache::{CacheElement, CacheFork, CacheShape};
 pub use config::DecoderConfig;
 pub(crate) use config::{Bias, Differences};
