@@ -103,7 +103,7 @@ impl Generator for LmGenerator {
             .map_err(|e| failed(&e))?;
         Ok(Generated {
             stop: match stats.stop {
-                StopCause::End => StopReason::End,
+                StopCause::End | StopCause::Stop => StopReason::End,
                 StopCause::Length => StopReason::Length,
                 StopCause::Cancelled => StopReason::Cancelled,
             },

@@ -24,7 +24,9 @@ pub(crate) fn kind_of(error: &EngineError) -> ErrorKind {
     match error {
         EngineError::Read { .. } => ErrorKind::NotFound,
         EngineError::Input { .. } => ErrorKind::InvalidArgument,
+        EngineError::Write { .. } => ErrorKind::Internal,
         EngineError::Malformed { .. }
+        | EngineError::Cache { .. }
         | EngineError::Config { .. }
         | EngineError::MissingTensor { .. }
         | EngineError::Shape { .. }

@@ -77,6 +77,22 @@ pub enum EngineError {
         /// Why it cannot be used, and what would do.
         problem: String,
     },
+    /// A file could not be written.
+    #[error("cannot write {}: {source}", file.display())]
+    Write {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A saved cache cannot be used.
+    #[error("the saved cache {} cannot be used: {problem}; delete it, it is made again", file.display())]
+    Cache {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A computation failed on its device.
     #[error("computing {stage} failed: {source}")]
     Compute {

@@ -156,6 +156,9 @@ impl Rope {
     }
 }
 
+/// Positions a cache has room for at first.
+const FIRST_ROWS: usize = 256;
+
 /// Keys and values of one layer, `[kv heads, capacity, dim]`; written in place, grown by doubling.
 #[derive(Debug)]
 pub(crate) struct KvCache {
@@ -166,7 +169,7 @@ pub(crate) struct KvCache {
 
 impl KvCache {
     pub(crate) fn new(heads: usize, dim: usize, device: &Device) -> Result<Self> {
-        let empty = Tensor::zeros((heads, 256, dim), DType::F32, device)?;
+        let empty = Tensor::zeros((heads, FIRST_ROWS, dim), DType::F32, device)?;
         Ok(Self { keys: empty.copy()?, values: empty, length: 0 })
     }
 
@@ -189,9 +192,41 @@ impl KvCache {
         Ok((self.keys.narrow(1, 0, end)?, self.values.narrow(1, 0, end)?))
     }
 
+    /// Appends all that is held to `out`: keys, then values, each `[kv heads, length, dim]`, f32,
+    /// little-endian.
+    pub(crate) fn export(&self, out: &mut Vec<u8>) -> Result<()> {
+        let (keys, values) = self.all()?;
+        for all in [keys, values] {
+            let all: Vec<f32> = all.contiguous()?.flatten_all()?.to_vec1()?;
+            out.extend(all.iter().flat_map(|value| value.to_le_bytes()));
+        }
+        Ok(())
+    }
+
+    /// Holds the `length` positions that [`Self::export`] wrote, and nothing else.
+    pub(crate) fn import(&mut self, length: usize, bytes: &[u8]) -> Result<()> {
+        self.length = 0;
+        if length == 0 {
+            return Ok(());
+        }
+        let (heads, _, dim) = self.keys.dims3()?;
+        let (keys, values) = bytes.as_chunks::<4>().0.split_at(heads * length * dim);
+        let tensor = |bytes: &[[u8; 4]]| {
+            let values: Vec<f32> = bytes.iter().map(|value| f32::from_le_bytes(*value)).collect();
+            Tensor::from_vec(values, (heads, length, dim), self.keys.device())
+        };
+        let (keys, values) = (tensor(keys)?, tensor(values)?);
+        self.append(&keys, &values).map(|_| ())
+    }
+
     /// All keys and values, `[kv heads, length, dim]`.
     pub(crate) fn all(&self) -> Result<(Tensor, Tensor)> {
         Ok((self.keys.narrow(1, 0, self.length)?, self.values.narrow(1, 0, self.length)?))
+    }
+
+    /// Bytes held by a cache that has grown to `length` positions.
+    pub(crate) fn bytes_of(heads: usize, dim: usize, length: usize) -> usize {
+        2 * heads * dim * length.next_power_of_two().max(FIRST_ROWS) * 4
     }
 
     /// Bytes held.

@@ -5,6 +5,7 @@
 mod error;
 
 pub mod chat_template;
+pub mod constraint;
 pub mod ctc;
 pub mod ctc_beam;
 pub mod ctc_force;

@@ -2,10 +2,8 @@
 //! while it goes along the positions (Milakov and Gimelshein 2018; the tiles of FlashAttention), so that
 //! no row of scores is kept.
 
-use half::f16;
-use half::slice::HalfFloatSliceExt as _;
-
 use crate::elementwise::{chosen, exp, sum_pairs};
+use crate::kv::{EightRows, HalfRows, Rows, Widen};
 use crate::{Cpu, Isa, KvStore};
 
 /// Positions of a tile.
@@ -26,16 +24,16 @@ pub struct AttentionShape {
     pub stride: usize,
 }
 
-/// Queries of some rows of one head, and where their outcome goes.
-struct Block<'a> {
+/// Queries of some rows of one head, and what they see.
+struct Block<'a, K> {
     queries: &'a [f32],
     stride: usize,
     rows: usize,
     /// Positions before the first row's own.
     before: usize,
     /// Keys and values of all positions up to the last row's.
-    keys: &'a [f16],
-    values: &'a [f16],
+    keys: K,
+    values: K,
     dim: usize,
 }
 
@@ -60,43 +58,88 @@ pub fn attend(
     kv: &KvStore,
     out: &mut [f32],
 ) {
+    attend_in_blocks(cpu, (queries, rows), shape, kv, ROWS, out);
+}
+
+/// The same, with each row's outcome equal bit by bit to what it is when the rows come one at a time.
+///
+/// # Panics
+/// When the sizes do not fit.
+pub fn attend_singly(
+    cpu: &mut Cpu,
+    queries: &[f32],
+    rows: usize,
+    shape: AttentionShape,
+    kv: &KvStore,
+    out: &mut [f32],
+) {
+    attend_in_blocks(cpu, (queries, rows), shape, kv, ROWS_TO_TURN - 1, out);
+}
+
+/// Attention in blocks of at most `most` rows.
+fn attend_in_blocks(
+    cpu: &mut Cpu,
+    (queries, rows): (&[f32], usize),
+    shape: AttentionShape,
+    kv: &KvStore,
+    most: usize,
+    out: &mut [f32],
+) {
     let (dim, length) = (kv.dim(), kv.length());
     let AttentionShape { heads, stride } = shape;
     assert!(dim <= MOST_HEAD_DIM && heads.is_multiple_of(kv.heads()), "{heads} heads of {dim}");
     assert!(rows <= length && stride >= heads * dim, "{rows} rows of {length} positions");
     assert!(rows == 0 || queries.len() >= (rows - 1) * stride + heads * dim, "rows of queries");
     assert!(out.len() >= rows * heads * dim, "room for the outcome");
-    let blocks = rows.div_ceil(ROWS);
+    let blocks = rows.div_ceil(most);
     let (isa, shared, target) = (cpu.isa, heads / kv.heads(), Target { to: out.as_mut_ptr() });
     let target = &target;
     cpu.pool.run(heads * blocks, &move |part| {
-        let (head, first) = (part / blocks, part % blocks * ROWS);
-        let count = ROWS.min(rows - first);
+        let (head, first) = (part / blocks, part % blocks * most);
+        let count = most.min(rows - first);
         let before = length - rows + first;
         let (keys, values) = kv.head(head / shared, before + count);
-        let block = Block {
-            queries: &queries[first * stride + head * dim..],
-            stride,
-            rows: count,
-            before,
-            keys,
-            values,
-            dim,
-        };
-        // Room for many rows is cleared only where there are many.
-        if count < ROWS_TO_TURN {
-            let mut outcome = [0f32; ROWS_TO_TURN * MOST_HEAD_DIM];
-            let (block, into) = (&block, &mut outcome[..count * dim]);
-            chosen!(isa, few_rows(block: &Block<'_>, into: &mut [f32]));
-            target.put(into, first, head, (heads, dim));
-        } else {
-            let mut outcome = [0f32; ROWS * MOST_HEAD_DIM];
-            let (block, into) = (&block, &mut outcome[..count * dim]);
-            chosen!(isa, many_rows(block: &Block<'_>, into: &mut [f32]));
-            target.put(into, first, head, (heads, dim));
+        let queries = &queries[first * stride + head * dim..];
+        let (into, rows) = ((target, first, head, heads), count);
+        match (keys, values) {
+            (Rows::Half(keys), Rows::Half(values)) => {
+                half_rows(isa, &Block { queries, stride, rows, before, keys, values, dim }, into);
+            }
+            (Rows::Eight(keys), Rows::Eight(values)) => {
+                eight_rows(isa, &Block { queries, stride, rows, before, keys, values, dim }, into);
+            }
+            // A store keeps both alike.
+            _ => {}
         }
     });
 }
+
+/// Where a block's outcome goes: the target, the first row, the head, and how many heads there are.
+type Into<'a> = (&'a Target, usize, usize, usize);
+
+/// The attention of a block over one kind of rows, by the instructions chosen. (Written out for each kind:
+/// the function that is compiled for chosen instructions takes no type of its caller's.)
+macro_rules! block_of {
+    ($name:ident, $rows:ident) => {
+        fn $name(isa: Isa, block: &Block<'_, $rows<'_>>, (target, first, head, heads): Into<'_>) {
+            let (count, dim) = (block.rows, block.dim);
+            // Room for many rows is cleared only where there are many.
+            if count < ROWS_TO_TURN {
+                let mut outcome = [0f32; ROWS_TO_TURN * MOST_HEAD_DIM];
+                let into = &mut outcome[..count * dim];
+                chosen!(isa, few_rows(block: &Block<'_, $rows<'_>>, into: &mut [f32]));
+                target.put(into, first, head, (heads, dim));
+            } else {
+                let mut outcome = [0f32; ROWS * MOST_HEAD_DIM];
+                let into = &mut outcome[..count * dim];
+                chosen!(isa, many_rows(block: &Block<'_, $rows<'_>>, into: &mut [f32]));
+                target.put(into, first, head, (heads, dim));
+            }
+        }
+    };
+}
+block_of!(half_rows, HalfRows);
+block_of!(eight_rows, EightRows);
 
 impl Target {
     /// Writes a head's outcome for the rows from `first` on.
@@ -134,7 +177,7 @@ fn small_product(a: [&[f32]; 4], b: &[f32], stride: usize) -> [[f32; COLUMNS]; 4
     sums
 }
 
-impl Block<'_> {
+impl<K: Widen> Block<'_, K> {
     fn query(&self, row: usize) -> &[f32] {
         &self.queries[row * self.stride..row * self.stride + self.dim]
     }
@@ -222,7 +265,7 @@ impl Running {
 
 /// A few rows: keys and values are widened one by one.
 #[inline(always)]
-fn few_rows(block: &Block<'_>, out: &mut [f32]) {
+fn few_rows<K: Widen>(block: &Block<'_, K>, out: &mut [f32]) {
     let dim = block.dim;
     let mut running = [Running::NOTHING; ROWS_TO_TURN];
     let mut wide = [0f32; MOST_HEAD_DIM];
@@ -230,16 +273,15 @@ fn few_rows(block: &Block<'_>, out: &mut [f32]) {
     let positions = block.before + block.rows;
     for start in (0..positions).step_by(TILE) {
         let count = TILE.min(positions - start);
-        let within = start * dim..(start + count) * dim;
-        for (position, key) in block.keys[within.clone()].chunks_exact(dim).enumerate() {
-            widen(key, &mut wide[..dim]);
+        for position in 0..count {
+            block.keys.widen(start + position, dim, &mut wide[..dim]);
             for (row, scores) in scores.iter_mut().enumerate().take(block.rows) {
                 scores[position] = sum_pairs(block.query(row), &wide[..dim], |a, b| a * b);
             }
         }
         block.weigh(start, count, &mut scores, &mut running, out);
-        for (position, value) in block.values[within].chunks_exact(dim).enumerate() {
-            widen(value, &mut wide[..dim]);
+        for position in 0..count {
+            block.values.widen(start + position, dim, &mut wide[..dim]);
             for (scores, out) in scores.iter().zip(out.chunks_exact_mut(dim)) {
                 let weight = scores[position];
                 out.iter_mut().zip(&wide).for_each(|(out, value)| *out += weight * value);
@@ -251,7 +293,7 @@ fn few_rows(block: &Block<'_>, out: &mut [f32]) {
 
 /// Many rows: a tile's keys and values are widened once for all of them.
 #[inline(always)]
-fn many_rows(block: &Block<'_>, out: &mut [f32]) {
+fn many_rows<K: Widen>(block: &Block<'_, K>, out: &mut [f32]) {
     let dim = block.dim;
     let mut running = [Running::NOTHING; ROWS];
     let mut wide = [0f32; TILE * MOST_HEAD_DIM];
@@ -261,10 +303,10 @@ fn many_rows(block: &Block<'_>, out: &mut [f32]) {
     for start in (0..positions).step_by(TILE) {
         let count = TILE.min(positions - start);
         let wide = &mut wide[..count * dim];
-        widen(&block.keys[start * dim..(start + count) * dim], wide);
+        block.keys.widen(start, dim, wide);
         turn(wide, dim, &mut across);
         block.score(&across, &mut scores);
-        widen(&block.values[start * dim..(start + count) * dim], wide);
+        block.values.widen(start, dim, wide);
         block.weigh(start, count, &mut scores, &mut running, out);
         block.mix(&scores, wide, out);
     }
@@ -303,28 +345,34 @@ fn weigh(scores: &mut [f32], scale: f32, running: &mut Running, out: &mut [f32])
     running.total += total;
 }
 
-#[inline(always)]
-fn widen(from: &[f16], to: &mut [f32]) {
-    from.convert_to_f32_slice(to);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::KvPrecision;
 
-    /// Softmax attention in f64 over the half-precision keys and values.
+    fn widened(rows: Rows<'_>, positions: usize, dim: usize) -> Vec<f32> {
+        let mut wide = vec![0.0; positions * dim];
+        match rows {
+            Rows::Half(rows) => rows.widen(0, dim, &mut wide),
+            Rows::Eight(rows) => rows.widen(0, dim, &mut wide),
+        }
+        wide
+    }
+
+    /// Softmax attention in f64 over the keys and values as they are kept.
     fn plain(kv: &KvStore, head: usize, query: &[f32], visible: usize) -> Vec<f64> {
         let (keys, values) = kv.head(head, visible);
         let dim = query.len();
-        let dot = |key: &[f16]| -> f64 {
-            query.iter().zip(key).map(|(q, k)| f64::from(*q) * k.to_f64()).sum()
+        let (keys, values) = (widened(keys, visible, dim), widened(values, visible, dim));
+        let dot = |key: &[f32]| -> f64 {
+            query.iter().zip(key).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum()
         };
         let scores: Vec<f64> =
             keys.chunks(dim).map(|key| (dot(key) / (dim as f64).sqrt()).exp()).collect();
         let total: f64 = scores.iter().sum();
         let mut out = vec![0.0; dim];
         for (score, value) in scores.iter().zip(values.chunks(dim)) {
-            out.iter_mut().zip(value).for_each(|(o, v)| *o += score / total * v.to_f64());
+            out.iter_mut().zip(value).for_each(|(o, v)| *o += score / total * f64::from(*v));
         }
         out
     }
@@ -332,10 +380,14 @@ mod tests {
     #[test]
     fn every_row_sees_all_before_it_and_itself() {
         let noise = |n: usize| ((n as f32 * 12.9898).sin() * 43_758.547).fract() * 2.0;
-        for (heads, kv_heads, dim, length, rows) in
-            [(4, 2, 16, 150, 37), (3, 1, 64, 65, 1), (2, 2, 40, 20, 20)]
-        {
-            let mut kv = KvStore::new(kv_heads, dim);
+        for (heads, kv_heads, dim, length, rows, precision) in [
+            (4, 2, 16, 150, 37, KvPrecision::Half),
+            (3, 1, 64, 65, 1, KvPrecision::Half),
+            (2, 2, 40, 20, 20, KvPrecision::Half),
+            (4, 2, 16, 150, 37, KvPrecision::Eight),
+            (3, 1, 64, 65, 1, KvPrecision::Eight),
+        ] {
+            let mut kv = KvStore::with_precision(kv_heads, dim, precision);
             for t in 0..length {
                 let row = |seed: usize| -> Vec<f32> {
                     (0..kv_heads * dim).map(|i| noise(t * 977 + i * 3 + seed)).collect()
@@ -363,6 +415,63 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn rows_taken_singly_are_those_that_come_one_at_a_time() {
+        let noise = |n: usize| ((n as f32 * 12.9898).sin() * 43_758.547).fract() * 2.0;
+        let (heads, dim, rows) = (4, 16, 7);
+        let shape = AttentionShape { heads, stride: heads * dim };
+        let queries: Vec<f32> = (0..rows * shape.stride).map(|i| noise(i * 7 + 3)).collect();
+        // The rows lie across the end of a tile.
+        for before in [0, 60, 64] {
+            for isa in Isa::available() {
+                let mut cpu = Cpu::with_isa(2, isa);
+                let mut kv = KvStore::new(2, dim);
+                let mut singly = vec![0.0; rows * shape.stride];
+                for t in 0..before + rows {
+                    let row = |seed: usize| -> Vec<f32> {
+                        (0..2 * dim).map(|i| noise(t * 977 + i * 3 + seed)).collect()
+                    };
+                    kv.push(&row(1), &row(2));
+                    if t >= before {
+                        let at = (t - before) * shape.stride..(t - before + 1) * shape.stride;
+                        attend(&mut cpu, &queries[at.clone()], 1, shape, &kv, &mut singly[at]);
+                    }
+                }
+                let mut together = vec![0.0; rows * shape.stride];
+                attend_singly(&mut cpu, &queries, rows, shape, &kv, &mut together);
+                assert_eq!(together, singly, "{isa:?} after {before}");
+            }
+        }
+    }
+
+    #[test]
+    fn eight_bits_come_near_half_precision_at_half_the_memory() {
+        let noise = |n: usize| ((n as f32 * 12.9898).sin() * 43_758.547).fract() * 2.0;
+        let (heads, dim, length) = (4, 64, 500);
+        let mut stores = [KvPrecision::Half, KvPrecision::Eight]
+            .map(|precision| KvStore::with_precision(2, dim, precision));
+        for t in 0..length {
+            let row = |seed: usize| -> Vec<f32> {
+                (0..2 * dim).map(|i| noise(t * 977 + i * 3 + seed)).collect()
+            };
+            stores.iter_mut().for_each(|kv| kv.push(&row(1), &row(2)));
+        }
+        assert!(stores[1].size() * 100 < stores[0].size() * 52);
+        let shape = AttentionShape { heads, stride: heads * dim };
+        for rows in [1, 8] {
+            let queries: Vec<f32> = (0..rows * shape.stride).map(|i| noise(i * 7 + 3)).collect();
+            let [half, eight] = [0, 1].map(|n| {
+                let mut out = vec![0.0; rows * shape.stride];
+                attend(&mut Cpu::new(2), &queries, rows, shape, &stores[n], &mut out);
+                out
+            });
+            let sum = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>();
+            let apart = sum(&mut half.iter().zip(&eight).map(|(a, b)| a - b));
+            let all = sum(&mut half.iter().copied());
+            assert!((apart / all).sqrt() < 0.01, "{}", (apart / all).sqrt());
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The arithmetic of language models on the CPU: products with packed integer weights, attention over a
-//! half-precision KV cache, norms, rotary positions, SwiGLU. Knows slices and threads, no model, no file,
+//! KV cache of half precision or eight bits, norms, rotary positions, SwiGLU. Knows slices and threads, no model, no file,
 //! no tensor type. Every kernel has a plain form that its faster forms are compared with; which form runs
 //! is chosen at run time ([`Isa`]).
 
@@ -17,7 +17,7 @@ mod pool;
 mod product;
 
 pub use activations::Activations;
-pub use attention::{AttentionShape, MOST_HEAD_DIM, attend};
+pub use attention::{AttentionShape, MOST_HEAD_DIM, attend, attend_singly};
 pub use channel_norm::channel_norm_gelu;
 pub use cpu::Cpu;
 pub use dense::{
@@ -27,7 +27,7 @@ pub use dense::{
 pub use elementwise::{RotaryPairs, gate_tanh, layer_norm, rms_norm, rotate, swiglu};
 pub use float_attention::{FloatKv, Queries, attend_floats};
 pub use isa::Isa;
-pub use kv::KvStore;
+pub use kv::{KvPrecision, KvStore};
 pub use matrix::{Codes, Matrix, MatrixError};
 pub use pool::Pool;
 pub use product::{Part, multiply};

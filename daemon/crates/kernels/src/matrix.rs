@@ -178,6 +178,21 @@ impl Matrix {
         Self::pack(Codes::Eight, [outputs, inputs], BLOCK, row, |_, _| 128, scale)
     }
 
+    /// Bytes in memory of a map that is packed with these sizes; `zeros` says whether zero points differ
+    /// from each other.
+    #[must_use]
+    pub fn size_of(
+        codes: Codes,
+        [outputs, inputs]: [usize; 2],
+        group: usize,
+        zeros: bool,
+    ) -> usize {
+        let (tiles, blocks) = (outputs.div_ceil(TILE), inputs.div_ceil(BLOCK));
+        let groups = blocks.div_ceil(group.div_ceil(BLOCK).min(blocks).max(1));
+        let each = if zeros { 2 + 1 } else { 2 };
+        tiles * (blocks * codes.block_bytes() + groups * TILE * each)
+    }
+
     /// Inputs.
     #[must_use]
     pub fn inputs(&self) -> usize {
@@ -285,6 +300,7 @@ mod tests {
             let packed =
                 Matrix::pack(codes, [19, 70], 64, by_code(code), |o, g| (o % 3 + g) as u8, scale)
                     .unwrap();
+            assert_eq!(packed.size(), Matrix::size_of(codes, [19, 70], 64, true));
             let mut row = vec![0.0; 70];
             for o in 0..19 {
                 packed.row(o, &mut row);

@@ -144,7 +144,7 @@ impl TextTokenizer {
             .map_err(|e| e.to_string())
             .and_then(|bytes| Tokenizer::from_bytes(bytes).map_err(|e| e.to_string()))
             .map_err(|problem| file.wrong("tokenizer.ggml.merges", &problem))?;
-        Ok(Self { inner, bytes: super::byte_table() })
+        Ok(Self::new(inner))
     }
 }
 

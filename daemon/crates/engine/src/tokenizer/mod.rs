@@ -15,10 +15,12 @@ pub struct TextTokenizer {
     inner: Tokenizer,
     /// Bytes that the characters of byte-level pieces stand for (GPT-2's table).
     bytes: HashMap<char, u8>,
+    /// Whether pieces are SentencePiece's, with a piece for every byte.
+    byte_fallback: bool,
 }
 
 /// GPT-2's stand-ins: printable bytes are themselves, the others follow from U+0100 on.
-fn byte_table() -> HashMap<char, u8> {
+pub(crate) fn byte_table() -> HashMap<char, u8> {
     let printable = |b: u8| matches!(b, 33..=126 | 161..=172 | 174..=255);
     let mut next = 0x100_u32;
     let mut table = HashMap::new();
@@ -51,7 +53,12 @@ impl TextTokenizer {
         // Some releases cut and pad in here; who reads the text decides that.
         inner.with_padding(None);
         inner.with_truncation(None).map_err(malformed)?;
-        Ok(Self { inner, bytes: byte_table() })
+        Ok(Self::new(inner))
+    }
+
+    fn new(inner: Tokenizer) -> Self {
+        let byte_fallback = ["<0x00>", "<0xFF>"].iter().all(|t| inner.token_to_id(t).is_some());
+        Self { inner, bytes: byte_table(), byte_fallback }
     }
 
     /// Ids of a text; special tokens in it are recognised. `frame` adds what the model's own
@@ -93,10 +100,14 @@ impl TextTokenizer {
     /// Bytes of one token. Added tokens are written out; `None` for an id that does not exist.
     #[must_use]
     pub fn token_bytes(&self, id: u32) -> Option<Vec<u8>> {
-        if let Some(added) = self.inner.get_added_tokens_decoder().get(&id) {
+        let added = self.inner.get_added_vocabulary().get_added_tokens_decoder();
+        if let Some(added) = added.get(&id) {
             return Some(added.content.clone().into_bytes());
         }
         let piece = self.inner.id_to_token(id)?;
+        if self.byte_fallback {
+            return Some(fallback_bytes(&piece));
+        }
         let mapped: Option<Vec<u8>> = piece.chars().map(|c| self.bytes.get(&c).copied()).collect();
         Some(mapped.unwrap_or_else(|| piece.into_bytes()))
     }
@@ -104,7 +115,26 @@ impl TextTokenizer {
     /// Whether a token is special: never part of the text.
     #[must_use]
     pub fn is_special(&self, id: u32) -> bool {
-        self.inner.get_added_tokens_decoder().get(&id).is_some_and(|token| token.special)
+        let added = self.inner.get_added_vocabulary().get_added_tokens_decoder();
+        added.get(&id).is_some_and(|token| token.special)
+    }
+
+    /// Ids lie below this.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let added = self.inner.get_added_vocabulary().get_added_tokens_decoder();
+        let most = added.keys().max().map_or(0, |id| *id as usize + 1);
+        most.max(self.inner.get_vocab_size(false))
+    }
+}
+
+/// Bytes of a piece of a SentencePiece vocabulary: U+2581 stands for a space, `<0x0A>` for a byte that
+/// no piece spells (Kudo and Richardson 2018, "byte fallback").
+fn fallback_bytes(piece: &str) -> Vec<u8> {
+    let byte = piece.strip_prefix("<0x").and_then(|rest| rest.strip_suffix('>'));
+    match byte.filter(|hex| hex.len() == 2).and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+        Some(byte) => vec![byte],
+        None => piece.replace('\u{2581}', " ").into_bytes(),
     }
 }
 
@@ -152,5 +182,12 @@ mod tests {
         assert_eq!(parts.concat(), "a小😄");
         assert_eq!(parts.iter().filter(|p| !p.is_empty()).count(), 3);
         assert_eq!(stream.push(&[0xff, b'x']), "x");
+    }
+
+    #[test]
+    fn a_piece_of_sentencepiece_is_its_text_or_one_byte() {
+        assert_eq!(fallback_bytes("\u{2581}the"), b" the");
+        assert_eq!(fallback_bytes("<0xE4>"), [0xe4]);
+        assert_eq!(fallback_bytes("<0x>"), b"<0x>");
     }
 }

@@ -6,8 +6,8 @@
 mod map;
 
 use companion_kernels::{
-    Activations, AttentionShape, Cpu, KvStore, MOST_HEAD_DIM, RotaryPairs, attend, rms_norm,
-    rotate, swiglu,
+    Activations, AttentionShape, Cpu, KvStore, MOST_HEAD_DIM, RotaryPairs, attend, attend_singly,
+    rms_norm, rotate, swiglu,
 };
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
@@ -26,7 +26,7 @@ enum Embedding {
 }
 
 #[derive(Debug)]
-struct IntegerBlock {
+pub(super) struct IntegerBlock {
     input_norm: Vec<f32>,
     /// q, k and v.
     qkv: Stack,
@@ -35,7 +35,7 @@ struct IntegerBlock {
     post_norm: Vec<f32>,
     gate_up: Stack,
     down: Stack,
-    kv: KvStore,
+    pub(super) kv: KvStore,
 }
 
 /// Rows between the products; kept from call to call.
@@ -56,16 +56,16 @@ struct Rows {
 /// The model with its KV cache.
 #[derive(Debug)]
 pub struct IntegerDecoder {
-    config: DecoderConfig,
+    pub(super) config: DecoderConfig,
     cpu: Cpu,
     embedding: Embedding,
-    blocks: Vec<IntegerBlock>,
+    pub(super) blocks: Vec<IntegerBlock>,
     norm: Vec<f32>,
     head: Stack,
     /// Radians per position of each pair of a head.
     speed: Vec<f32>,
     rows: Rows,
-    length: usize,
+    pub(super) length: usize,
 }
 
 impl IntegerDecoder {
@@ -130,7 +130,8 @@ impl IntegerDecoder {
         &self.cpu
     }
 
-    /// Forgets the cache from `length` on.
+    /// Rolls the cache back to `length` positions, in a time that does not depend on how many are
+    /// forgotten.
     pub fn truncate(&mut self, length: usize) {
         self.length = self.length.min(length);
         self.blocks.iter_mut().for_each(|block| block.kv.truncate(length));
@@ -156,6 +157,21 @@ impl IntegerDecoder {
     /// # Errors
     /// When there are no ids or one is outside the vocabulary.
     pub fn forward(&mut self, ids: &[u32]) -> Result<&[f32], EngineError> {
+        Ok(self.forward_until(ids, 1, &|| false)?.unwrap_or_default())
+    }
+
+    /// Reads `ids` after what is in the cache, unless `stop` says so between two blocks: then nothing
+    /// is read. Gives the logits `[rows, vocab]` of the last `rows` positions. When these are more than
+    /// one, they equal bit by bit those of as many passes of one token.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub fn forward_until(
+        &mut self,
+        ids: &[u32],
+        rows: usize,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<&[f32]>, EngineError> {
         let vocab = self.config.vocab_size;
         if ids.is_empty() || ids.iter().any(|id| *id as usize >= vocab) {
             return Err(EngineError::Input {
@@ -163,11 +179,16 @@ impl IntegerDecoder {
                 problem: format!("need one or more ids below {vocab}"),
             });
         }
-        let width = self.config.hidden_size;
+        let (width, count) = (self.config.hidden_size, rows.clamp(1, ids.len()));
         self.embed(ids);
         #[expect(clippy::cast_possible_truncation, reason = "computed in f32")]
         let eps = self.config.rms_norm_eps as f32;
         for block in &mut self.blocks {
+            if stop() {
+                let length = self.length;
+                self.blocks.iter_mut().for_each(|block| block.kv.truncate(length));
+                return Ok(None);
+            }
             let step = Step {
                 cpu: &mut self.cpu,
                 rows: &mut self.rows,
@@ -175,18 +196,19 @@ impl IntegerDecoder {
                 speed: &self.speed,
                 position: self.length,
                 count: ids.len(),
+                singly: count > 1,
                 eps,
             };
             step.block(block);
         }
         self.length += ids.len();
         let Rows { x, normed, logits, integers, .. } = &mut self.rows;
-        normed.resize(width, 0.0);
-        logits.resize(vocab, 0.0);
-        let last = &x[(ids.len() - 1) * width..ids.len() * width];
+        normed.resize(count * width, 0.0);
+        logits.resize(count * vocab, 0.0);
+        let last = &x[(ids.len() - count) * width..ids.len() * width];
         rms_norm(&mut self.cpu, last, &self.norm, eps, normed);
         self.head.apply(&mut self.cpu, (normed, width), integers, logits);
-        Ok(logits)
+        Ok(Some(logits))
     }
 
     fn embed(&mut self, ids: &[u32]) {
@@ -237,6 +259,8 @@ struct Step<'a> {
     /// Of the first row.
     position: usize,
     count: usize,
+    /// Whether rows must come out as if they came one at a time.
+    singly: bool,
     eps: f32,
 }
 
@@ -278,7 +302,8 @@ impl Step<'_> {
             block.kv.push(&turned[all..], v);
         }
         let shape = AttentionShape { heads, stride };
-        attend(self.cpu, qkv, self.count, shape, &block.kv, mixed);
+        let attention = if self.singly { attend_singly } else { attend };
+        attention(self.cpu, qkv, self.count, shape, &block.kv, mixed);
         block.o.apply(self.cpu, (mixed, all), integers, normed);
         add(x, normed);
     }

@@ -3,8 +3,11 @@
 //! 2019), optionally tied embeddings. What differs is said in a file per architecture. Weights from a
 //! release's safetensors or from a GGUF; computed in f32. One owner, one thread.
 
+mod architecture;
+mod cache;
 mod config;
 mod integer;
+mod memory_plan;
 mod source;
 
 use std::path::Path;
@@ -12,58 +15,19 @@ use std::path::Path;
 use candle_core::quantized::QMatMul;
 use candle_core::{Device, Result, Tensor};
 
+pub use architecture::Architecture;
+pub use companion_kernels::KvPrecision;
+
+pub use cache::{CacheElement, CacheFork, CacheShape};
 pub use config::DecoderConfig;
 pub(crate) use config::{Bias, Differences};
 pub use integer::IntegerDecoder;
+pub use memory_plan::{MemoryPlan, plan, plan_config};
 use source::{Gguf, LinearShape, Release, Source};
 
 use crate::EngineError;
 use crate::layers::{KvCache, Linear, Rope, attend};
-use crate::models::{llama, qwen2, qwen3};
 use crate::weights::{GgufFile, ShardedWeights};
-
-/// The architectures that are built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Architecture {
-    /// Qwen2 and Qwen2.5.
-    Qwen2,
-    /// Qwen3, dense.
-    Qwen3,
-    /// Llama 3 and 3.1.
-    Llama,
-}
-
-impl Architecture {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Qwen2, Self::Qwen3, Self::Llama];
-
-    /// The architecture of a `model_type` or a GGUF's `general.architecture`.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|a| a.name() == name)
-    }
-
-    /// Its name in `model_type`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        self.differences().name
-    }
-
-    /// The problem with an architecture that is not among them.
-    #[must_use]
-    pub fn unknown(name: &str) -> String {
-        let known: Vec<_> = Self::ALL.into_iter().map(Self::name).collect();
-        format!("is {name:?}, expected one of {}", known.join(", "))
-    }
-
-    pub(crate) fn differences(self) -> &'static Differences {
-        match self {
-            Self::Qwen2 => &qwen2::DIFFERENCES,
-            Self::Qwen3 => &qwen3::DIFFERENCES,
-            Self::Llama => &llama::DIFFERENCES,
-        }
-    }
-}
 
 #[derive(Debug)]
 struct Block {
@@ -98,6 +62,10 @@ pub struct Decoder {
 
 fn placing(source: candle_core::Error) -> EngineError {
     EngineError::Compute { stage: "placing the weights", source }
+}
+
+fn computing(source: candle_core::Error) -> EngineError {
+    EngineError::Compute { stage: "the language model", source }
 }
 
 /// Residual streams for comparisons: after the embedding, after every block, after the last norm.
@@ -196,7 +164,8 @@ impl Decoder {
         self.blocks.iter().all(|block| integers(&block.gate))
     }
 
-    /// Forgets the cache from `length` on.
+    /// Rolls the cache back to `length` positions, in a time that does not depend on how many are
+    /// forgotten.
     pub fn truncate(&mut self, length: usize) {
         self.length = self.length.min(length);
         self.blocks.iter_mut().for_each(|b| b.cache.truncate(length));
@@ -220,14 +189,7 @@ impl Decoder {
         taps: Option<&mut Taps>,
     ) -> std::result::Result<Tensor, EngineError> {
         let hidden = self.hidden(ids, all, taps)?;
-        let Some(head) = &self.head else {
-            return Err(EngineError::Input {
-                what: "the tokens",
-                problem: "this model was loaded as an embedder, which gives no logits".to_owned(),
-            });
-        };
-        head.forward(&hidden)
-            .map_err(|source| EngineError::Compute { stage: "the language model", source })
+        self.logits(&hidden)
     }
 
     /// Reads `ids` after what is in the cache. Gives the hidden states `[rows, hidden]` after the last
@@ -241,30 +203,81 @@ impl Decoder {
         all: bool,
         mut taps: Option<&mut Taps>,
     ) -> std::result::Result<Tensor, EngineError> {
+        let rows = if all { ids.len() } else { 1 };
+        let hidden = self.read(ids, rows, &mut taps, &|| false)?;
+        hidden.ok_or_else(|| computing(candle_core::Error::Msg("stopped by nobody".to_owned())))
+    }
+
+    /// Reads `ids` after what is in the cache, unless `stop` says so between two blocks: then nothing
+    /// is read. Gives the logits `[rows, vocab]` of the last `rows` positions.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub fn forward_until(
+        &mut self,
+        ids: &[u32],
+        rows: usize,
+        stop: &dyn Fn() -> bool,
+    ) -> std::result::Result<Option<Tensor>, EngineError> {
+        let hidden = self.read(ids, rows, &mut None, stop)?;
+        hidden.map(|hidden| self.logits(&hidden)).transpose()
+    }
+
+    fn logits(&self, hidden: &Tensor) -> std::result::Result<Tensor, EngineError> {
+        let Some(head) = &self.head else {
+            return Err(EngineError::Input {
+                what: "the tokens",
+                problem: "this model was loaded as an embedder, which gives no logits".to_owned(),
+            });
+        };
+        head.forward(hidden).map_err(computing)
+    }
+
+    fn read(
+        &mut self,
+        ids: &[u32],
+        rows: usize,
+        taps: &mut Option<&mut Taps>,
+        stop: &dyn Fn() -> bool,
+    ) -> std::result::Result<Option<Tensor>, EngineError> {
+        self.check(ids)?;
+        let hidden = self.run(ids, rows.min(ids.len()), taps, stop);
+        if matches!(hidden, Ok(Some(_))) {
+            self.length += ids.len();
+        } else {
+            // A pass that ended half-way leaves caches of different lengths.
+            let length = self.length;
+            self.blocks.iter_mut().for_each(|b| b.cache.truncate(length));
+        }
+        hidden.map_err(computing)
+    }
+
+    fn check(&self, ids: &[u32]) -> std::result::Result<(), EngineError> {
         if ids.is_empty() || ids.iter().any(|id| *id as usize >= self.config.vocab_size) {
             return Err(EngineError::Input {
                 what: "the tokens",
                 problem: format!("need one or more ids below {}", self.config.vocab_size),
             });
         }
-        let hidden = self.run(ids, all, &mut taps);
-        if hidden.is_err() {
-            // A block that failed half-way leaves caches of different lengths.
-            let length = self.length;
-            self.blocks.iter_mut().for_each(|b| b.cache.truncate(length));
-        } else {
-            self.length += ids.len();
-        }
-        hidden.map_err(|source| EngineError::Compute { stage: "the language model", source })
+        Ok(())
     }
 
-    fn run(&mut self, ids: &[u32], all: bool, taps: &mut Option<&mut Taps>) -> Result<Tensor> {
+    fn run(
+        &mut self,
+        ids: &[u32],
+        rows: usize,
+        taps: &mut Option<&mut Taps>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<Tensor>> {
         let ids_tensor = Tensor::new(ids, &self.device)?;
         let mut x = self.embedding.index_select(&ids_tensor, 0)?;
         tap(taps, &x);
         #[expect(clippy::cast_possible_truncation, reason = "the op takes f32")]
         let eps = self.config.rms_norm_eps as f32;
         for block in &mut self.blocks {
+            if stop() {
+                return Ok(None);
+            }
             let h = candle_nn::ops::rms_norm(&x, &block.input_norm, eps)?;
             x = (x + block.attention(&h, &self.config, &mut self.rope, self.length)?)?;
             let h = candle_nn::ops::rms_norm(&x, &block.post_norm, eps)?;
@@ -272,12 +285,10 @@ impl Decoder {
             x = (x + block.down.forward(&gated)?)?;
             tap(taps, &x);
         }
-        if !all {
-            x = x.narrow(0, ids.len() - 1, 1)?;
-        }
+        let x = x.narrow(0, ids.len() - rows, rows)?;
         let x = candle_nn::ops::rms_norm(&x.contiguous()?, &self.norm, eps)?;
         tap(taps, &x);
-        Ok(x)
+        Ok(Some(x))
     }
 }
 

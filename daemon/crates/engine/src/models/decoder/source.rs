@@ -39,11 +39,30 @@ pub(super) trait Source {
     fn bytes(&self) -> usize;
 }
 
+/// What the names of a release begin with: `model.` or nothing.
+fn prefix(weights: &ShardedWeights) -> &'static str {
+    if weights.has("embed_tokens.weight") { "" } else { "model." }
+}
+
+/// The release's name of a part: `3.q` is `model.layers.3.self_attn.q_proj`, `head` is `lm_head`.
+pub(super) fn release_name(part: &str, weights: &ShardedWeights) -> String {
+    let Some((layer, what)) = part.split_once('.') else {
+        let bare = part == "head";
+        return if bare { "lm_head".to_owned() } else { format!("{}norm", prefix(weights)) };
+    };
+    let inner = match what {
+        "input_norm" => "input_layernorm".to_owned(),
+        "post_norm" => "post_attention_layernorm".to_owned(),
+        "gate" | "up" | "down" => format!("mlp.{what}_proj"),
+        "q_norm" | "k_norm" => format!("self_attn.{what}"),
+        other => format!("self_attn.{other}_proj"),
+    };
+    format!("{}layers.{layer}.{inner}", prefix(weights))
+}
+
 /// Safetensors of a release.
 pub(super) struct Release<'a> {
     pub(super) weights: ShardedWeights,
-    /// `model.` or nothing.
-    prefix: &'static str,
     quant: Option<QuantScheme>,
     device: &'a Device,
     bytes: usize,
@@ -55,8 +74,7 @@ impl<'a> Release<'a> {
         quant: Option<QuantScheme>,
         device: &'a Device,
     ) -> Self {
-        let bare = weights.has("embed_tokens.weight");
-        Self { weights, prefix: if bare { "" } else { "model." }, quant, device, bytes: 0 }
+        Self { weights, quant, device, bytes: 0 }
     }
 
     fn read(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, EngineError> {
@@ -64,19 +82,8 @@ impl<'a> Release<'a> {
         self.weights.tensor(name, shape, self.device)
     }
 
-    /// The release's name of a part: `3.q` is `model.layers.3.self_attn.q_proj`.
     fn name(&self, part: &str) -> String {
-        let Some((layer, what)) = part.split_once('.') else {
-            return format!("{}norm", self.prefix);
-        };
-        let inner = match what {
-            "input_norm" => "input_layernorm".to_owned(),
-            "post_norm" => "post_attention_layernorm".to_owned(),
-            "gate" | "up" | "down" => format!("mlp.{what}_proj"),
-            "q_norm" | "k_norm" => format!("self_attn.{what}"),
-            other => format!("self_attn.{other}_proj"),
-        };
-        format!("{}layers.{layer}.{inner}", self.prefix)
+        release_name(part, &self.weights)
     }
 
     /// The map `name`, packed where the file has it packed.
@@ -112,7 +119,7 @@ impl Source for Release<'_> {
     }
 
     fn embedding(&mut self, rows: usize, width: usize) -> Result<Tensor, EngineError> {
-        self.read(&format!("{}embed_tokens.weight", self.prefix), &[rows, width])
+        self.read(&format!("{}embed_tokens.weight", prefix(&self.weights)), &[rows, width])
     }
 
     fn head(
@@ -144,7 +151,7 @@ pub(super) struct Gguf<'a> {
 }
 
 /// GGUF's name of a part: `3.q` is `blk.3.attn_q`.
-fn gguf_name(part: &str) -> String {
+pub(super) fn gguf_name(part: &str) -> String {
     let Some((layer, what)) = part.split_once('.') else { return "output_norm".to_owned() };
     let inner = match what {
         "input_norm" => "attn_norm",
