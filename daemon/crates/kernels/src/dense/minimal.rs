@@ -155,7 +155,7 @@ pub fn filter(cpu: &mut Cpu, filter: &MinimalFilter, x: Input<'_>, rows: usize, 
     let (isa, scratch, parts, target, x) = (cpu.isa, &cpu.scratch, &parts, &target, &x);
     cpu.pool.run(parts.len(), &move |part| {
         let mut room = scratch.take();
-        filter.part(isa, &parts[part], x, (rows, reach + 1), target, &mut room);
+        filter.part(&parts[part], (isa, x), (rows, reach + 1), target, &mut room);
         scratch.put_back(room);
     });
 }
@@ -164,9 +164,8 @@ impl MinimalFilter {
     /// Computes a part; `rows` of outputs, `there` rows of inputs.
     fn part(
         &self,
-        isa: Isa,
         part: &Part,
-        x: &Input<'_>,
+        (isa, x): (Isa, &Input<'_>),
         (rows, there): (usize, usize),
         target: &Target,
         room: &mut Vec<f32>,

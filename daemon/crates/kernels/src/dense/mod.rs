@@ -138,7 +138,7 @@ pub enum Convolution {
     /// As it is.
     Plain(Dense),
     /// With fewer multiplications.
-    Minimal(MinimalFilter),
+    Minimal(Box<MinimalFilter>),
 }
 
 impl Convolution {
@@ -153,7 +153,7 @@ impl Convolution {
         // Measured with AVX2: with fewer channels the transforms cost what they save.
         let least = if taps < 5 { 96 } else { 48 };
         if step == 1 && taps >= 3 && outputs.min(inputs) >= least {
-            Self::Minimal(MinimalFilter::convolution(sizes, weights, bias))
+            Self::Minimal(Box::new(MinimalFilter::convolution(sizes, weights, bias)))
         } else {
             Self::Plain(Dense::convolution(sizes, weights, bias))
         }
