@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{KeySource, RemoteError};
+use crate::watch::Bounds;
+use crate::{KeySource, Phase, RemoteError};
 
 /// Headers that the client sets itself, or that would carry a key past [`crate::Secret`].
 const OWN_HEADERS: [&str; 14] = [
@@ -44,8 +45,8 @@ pub struct RemoteSettings {
     pub allow_plain_http_key: bool,
     /// Looking up the name, connecting and the TLS handshake together take no longer, milliseconds.
     pub connect_ms: u64,
-    /// The first token comes no later, milliseconds after the request was sent; a server that does not
-    /// stream has answered wholly by then.
+    /// The first token comes no later, milliseconds after the call began, all its trials together; a server
+    /// that does not stream has answered wholly by then.
     pub first_token_ms: u64,
     /// Between two tokens passes no more, milliseconds.
     pub idle_ms: u64,
@@ -89,9 +90,9 @@ impl Default for RemoteSettings {
             key_file: PathBuf::new(),
             key_credential: String::new(),
             allow_plain_http_key: false,
-            connect_ms: 3_000,
-            first_token_ms: 15_000,
-            idle_ms: 10_000,
+            connect_ms: 2_500,
+            first_token_ms: 8_000,
+            idle_ms: 8_000,
             total_ms: 60_000,
             retries: 1,
             retry_pause_ms: 250,
@@ -114,6 +115,15 @@ impl RemoteSettings {
     #[must_use]
     pub fn is_configured(&self) -> bool {
         !self.base_url.is_empty()
+    }
+
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds {
+            connect: Phase::Connect.bound(self),
+            first_token: Phase::FirstToken.bound(self),
+            next_token: Phase::NextToken.bound(self),
+            total: Phase::Total.bound(self),
+        }
     }
 
     /// Where the key lies.
