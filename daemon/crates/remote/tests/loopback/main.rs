@@ -1,4 +1,5 @@
 //! The client against servers on the loopback interface.
+#![cfg(test)]
 
 mod answers;
 mod calls;
