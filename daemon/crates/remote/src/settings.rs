@@ -68,6 +68,8 @@ pub struct RemoteSettings {
     /// Same seed, same reply, where a server keeps to it; not set: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    /// Tokens of prompt and reply together that the model holds; a prompt is cut to it.
+    pub context_tokens: usize,
     /// Texts that end a reply.
     pub stop: Vec<String>,
     /// Whether `<think>…</think>` and `reasoning_content` are passed on as part of the reply.
@@ -100,6 +102,7 @@ impl Default for RemoteSettings {
             temperature: None,
             top_p: None,
             seed: None,
+            context_tokens: 8_192,
             stop: Vec::new(),
             keep_thoughts: false,
             ask_usage: true,
@@ -164,13 +167,14 @@ impl RemoteSettings {
         };
         let value = |value: &String| ureq::http::HeaderValue::from_str(value).is_ok();
         let warmth = |t: f32| t.is_finite() && (0.0..=5.0).contains(&t);
-        let rows: [(bool, &'static str, &'static str); 11] = [
+        let rows: [(bool, &'static str, &'static str); 12] = [
             (!self.model.is_empty(), "model", "is empty; write a name that `GET /models` lists"),
             (self.connect_ms > 0, "connect_ms", "must be at least 1"),
             (self.first_token_ms > 0, "first_token_ms", "must be at least 1"),
             (self.idle_ms > 0, "idle_ms", "must be at least 1"),
             (self.total_ms > 0, "total_ms", "must be at least 1"),
             (self.retries <= 10, "retries", "must be at most 10"),
+            (self.context_tokens >= 1024, "context_tokens", "must be at least 1024"),
             (self.temperature.is_none_or(warmth), "temperature", "write 0 to 5"),
             (
                 self.top_p.is_none_or(|p| p.is_finite() && p > 0.0 && p <= 1.0),
