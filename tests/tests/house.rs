@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::support::root;
 
 /// Who may depend on whom; `companion-tests` may see everything.
-const EDGES: [(&str, &[&str]); 15] = [
+const EDGES: [(&str, &[&str]); 16] = [
     ("companion-types", &[]),
     ("companion-turn", &["companion-types"]),
     ("companion-asr", &["companion-types"]),
@@ -21,6 +21,7 @@ const EDGES: [(&str, &[&str]); 15] = [
     ("companion-audio", &["companion-types"]),
     ("companion-kernels", &[]),
     ("companion-engine", &["companion-kernels"]),
+    ("companion-remote", &["companion-types"]),
     ("companion-bus", &[]),
     ("companionctl", &["companion-bus"]),
     (
@@ -36,6 +37,7 @@ const EDGES: [(&str, &[&str]); 15] = [
             "companion-tts",
             "companion-audio",
             "companion-engine",
+            "companion-remote",
             "companion-bus",
         ],
     ),
