@@ -60,7 +60,7 @@ async fn a_clear_recording_becomes_a_reference_and_others_are_refused_with_reaso
         move || {
             [
                 recording(&folder, TEXT, 0, 0.0),
-                recording(&folder, TEXT, 2, 0.0),
+                recording(&folder, TEXT, 3, 0.0),
                 recording(&folder, TEXT, 0, 0.05),
             ]
         }

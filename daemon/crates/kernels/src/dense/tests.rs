@@ -1,3 +1,5 @@
+//! Packed products and convolutions against plain sums, on random shapes.
+
 use proptest::prelude::*;
 
 use super::*;
