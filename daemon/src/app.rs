@@ -108,7 +108,8 @@ impl App {
         let tts = Arc::new(Worker::start("tts", voice.port, voice.again)?);
         let (folders, models) = (&settings.paths.models, &settings.models);
         let budget = settings.dialogue.context_budget_tokens;
-        let slots = Slots::start(folders, models, budget, opened.recollection.clone())?;
+        let remote = settings.remote.clone();
+        let slots = Slots::start(folders, models, budget, remote, opened.recollection.clone())?;
         let slots = Arc::new(slots);
         slots.speaks(&model, took, failed);
         let persona = Arc::new(ArcSwap::from_pointee(persona));

@@ -27,6 +27,9 @@ pub enum DaemonError {
         /// Why.
         source: Box<companion_engine::EngineError>,
     },
+    /// The chat server cannot be used.
+    #[error(transparent)]
+    Remote(#[from] companion_remote::RemoteError),
     /// A voice cannot be used.
     #[error(transparent)]
     Voice(#[from] companion_tts::TtsError),
@@ -85,6 +88,7 @@ impl Kind for DaemonError {
             Self::Cancelled => ErrorKind::Cancelled,
             Self::Thread { .. } => ErrorKind::Internal,
             Self::Model { .. } => ErrorKind::Corrupt,
+            Self::Remote(error) => error.kind(),
             Self::Voice(error) => error.kind(),
             Self::Store(error) => error.kind(),
             Self::Memory(error) => error.kind(),

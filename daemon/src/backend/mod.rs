@@ -5,6 +5,7 @@ mod causal_lm;
 mod embedder;
 mod empty;
 mod gpt_sovits;
+mod remote_lm;
 mod sensevoice;
 mod sound_alike;
 mod vad;
@@ -13,6 +14,7 @@ pub use causal_lm::{LmCounter, LmGenerator};
 pub use embedder::ModelEmbedder;
 pub(crate) use empty::{EmptyGenerator, EmptyRecognizer};
 pub(crate) use gpt_sovits::{GptSovitsVoice, VoiceParts};
+pub(crate) use remote_lm::{GuessedTokens, RemoteGenerator};
 pub use sensevoice::SenseVoiceRecognizer;
 pub use vad::EarshotDetector;
 

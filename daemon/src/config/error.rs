@@ -41,6 +41,9 @@ pub enum ConfigError {
         /// What is wrong and what is allowed.
         problem: &'static str,
     },
+    /// The chat server cannot be used as it is set.
+    #[error("configuration: {0}")]
+    Remote(#[from] companion_remote::RemoteError),
 }
 
 impl Kind for ConfigError {
@@ -50,6 +53,7 @@ impl Kind for ConfigError {
                 ErrorKind::NotFound
             }
             Self::Read { .. } => ErrorKind::Unavailable,
+            Self::Remote(error) => error.kind(),
             Self::Syntax { .. } | Self::Value { .. } | Self::Bounds { .. } => {
                 ErrorKind::InvalidArgument
             }

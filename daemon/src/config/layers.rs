@@ -225,11 +225,28 @@ mod tests {
             "[memory]\nvector_weight = -1.0\n",
             "[audio]\nquantum = 0\n",
             "[dialogue]\ncontext_budget_tokens = 10\n",
+            "[remote]\nbase_url = \"http://127.0.0.1:1\"\nmodel = \"m\"\nidle_ms = 10000\n",
         ] {
             std::fs::write(&file, text).unwrap();
             let error = load(&sources(folder.path())).unwrap_err();
             assert!(matches!(error, ConfigError::Bounds { .. }), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_chat_server_is_set_like_everything_else_and_its_key_is_never_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("companion.toml");
+        let text = "[remote]\nbase_url = \"https://open.bigmodel.cn/api/paas/v4\"\nmodel = \"glm\"\ntemperature = 0.5\nbody = { thinking = { type = \"disabled\" } }\n";
+        std::fs::write(&file, text).unwrap();
+        let mut sources = sources(folder.path());
+        sources.environment = vec![("COMPANION_REMOTE_KEY_CREDENTIAL".into(), "remote-key".into())];
+        let remote = load(&sources).unwrap().remote;
+        assert_eq!((remote.temperature, remote.key_credential.as_str()), (Some(0.5), "remote-key"));
+        assert_eq!(remote.body["thinking"]["type"], "disabled");
+        sources.environment = vec![("COMPANION_REMOTE_KEY_FILE".into(), "sk-word".into())];
+        let error = load(&sources).unwrap_err().to_string();
+        assert!(error.contains("key_file") && !error.contains("sk-word"), "{error}");
     }
 
     #[test]

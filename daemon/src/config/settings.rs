@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use companion_dialogue::GenerationProfiles;
+use companion_remote::RemoteSettings;
 use companion_types::EmotionLabel;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,8 @@ pub struct Settings {
     pub tts: TtsSettings,
     /// Which model in which slot.
     pub models: ModelSettings,
+    /// A chat server that thinks where no language model is loaded; none by default.
+    pub remote: RemoteSettings,
     /// Who the companion is.
     pub profile: ProfileSettings,
     /// Heartbeats and watchdog.
@@ -308,11 +311,27 @@ impl Default for HealthSettings {
 }
 
 impl Settings {
+    /// A stage that waits for a server is not to count as hung.
+    fn check_remote(&self) -> Result<(), ConfigError> {
+        self.remote.check()?;
+        let remote = &self.remote;
+        let rows =
+            [("remote.first_token_ms", remote.first_token_ms), ("remote.idle_ms", remote.idle_ms)];
+        match rows.into_iter().find(|(_, ms)| *ms >= self.health.stage_timeout_ms) {
+            Some((key, ms)) if remote.is_configured() => {
+                let problem = "must be below health.stage_timeout_ms";
+                Err(ConfigError::Bounds { key, value: ms.to_string(), problem })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Checks what a type cannot say.
     ///
     /// # Errors
     /// When a value is out of its bounds.
     pub fn check(&self) -> Result<(), ConfigError> {
+        self.check_remote()?;
         let weight = |w: f32| w.is_finite() && (0.0..=1.0).contains(&w);
         let language = &self.asr.language;
         let known = language == "auto" || companion_types::Language::from_code(language).is_some();

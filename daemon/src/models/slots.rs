@@ -10,10 +10,12 @@ use arc_swap::ArcSwap;
 use companion_asr::Recognizer;
 use companion_dialogue::{Generator, TokenCounter};
 use companion_engine::models::causal_lm::is_greedy;
+use companion_remote::RemoteSettings;
 
 use super::{Catalogue, ModelInfo, Slot};
 use crate::backend::{
-    EmptyGenerator, EmptyRecognizer, LmGenerator, ModelEmbedder, SenseVoiceRecognizer,
+    EmptyGenerator, EmptyRecognizer, GuessedTokens, LmGenerator, ModelEmbedder, RemoteGenerator,
+    SenseVoiceRecognizer,
 };
 use crate::config::ModelSettings;
 use crate::error::DaemonError;
@@ -62,12 +64,16 @@ pub(crate) struct SlotStages {
 /// Id of the embedder that is part of the program.
 const HASHED_NGRAMS: &str = "hashed-ngrams";
 
+/// Id of the chat server that thinks where no language model is loaded.
+const REMOTE: &str = "remote";
+
 /// The slots.
 pub(crate) struct Slots {
     // Read and written by bus tasks; held for look-ups only, never while a model loads.
     table: Mutex<Table>,
     stages: SlotStages,
     budget: usize,
+    remote: RemoteSettings,
 }
 
 fn model(slot: &'static str) -> impl Fn(companion_engine::EngineError) -> DaemonError {
@@ -128,6 +134,31 @@ fn no_llm() -> Brain {
     (Box::new(EmptyGenerator), Box::new(|| Some(Box::new(EmptyGenerator) as Box<_>)), slot)
 }
 
+/// The chat server that is set. Nothing is sent until it is asked.
+fn remote_llm(settings: &RemoteSettings) -> Result<Brain, DaemonError> {
+    let first = RemoteGenerator::open(settings.clone())?;
+    let counter = Arc::new(GuessedTokens);
+    let slot = LlmSlot { counter, context: settings.context_tokens, greedy: false };
+    let settings = settings.clone();
+    let again =
+        move || Some(Box::new(RemoteGenerator::open(settings.clone()).ok()?) as Box<dyn Generator>);
+    Ok((Box::new(first), Box::new(again), slot))
+}
+
+/// What thinks where no language model is loaded: the chat server if one is set, and its id, or nothing.
+fn without_llm(remote: &RemoteSettings) -> (Brain, Option<&'static str>) {
+    if !remote.is_configured() {
+        return (no_llm(), None);
+    }
+    match remote_llm(remote) {
+        Ok(brain) => (brain, Some(REMOTE)),
+        Err(error) => {
+            tracing::error!(%error, "the chat server is not used");
+            (no_llm(), None)
+        }
+    }
+}
+
 impl Slots {
     /// Loads the configured models and starts their stages. A model that fails leaves its slot empty: the
     /// companion starts all the same and says what is wrong.
@@ -138,6 +169,7 @@ impl Slots {
         folders: &[PathBuf],
         models: &ModelSettings,
         budget: usize,
+        remote: RemoteSettings,
         memory: Recollection,
     ) -> Result<Self, DaemonError> {
         let ModelSettings { asr, llm, embed } = models;
@@ -171,7 +203,13 @@ impl Slots {
         if let Some(took) = took {
             note(Slot::Llm, llm, took);
         }
-        let (port, again, slot) = brain.unwrap_or_else(no_llm);
+        let (port, again, slot) = brain.unwrap_or_else(|| {
+            let (brain, id) = without_llm(&remote);
+            if let Some(id) = id {
+                note(Slot::Llm, id, Ok(Duration::ZERO));
+            }
+            brain
+        });
         let llm_slot = Arc::new(ArcSwap::from_pointee(slot));
         let llm_stage = Arc::new(Worker::start("llm", port, again)?);
         let adopt = |directory| memory.adopt(load_embedder(directory));
@@ -179,7 +217,8 @@ impl Slots {
             note(Slot::Embed, embed, took);
         }
         let stages = SlotStages { asr: asr_stage, llm: llm_stage, llm_slot, memory };
-        Ok(Self { table: Mutex::new(Table { catalogue, states, in_slot }), stages, budget })
+        let table = Mutex::new(Table { catalogue, states, in_slot });
+        Ok(Self { table, stages, budget, remote })
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -263,6 +302,7 @@ impl Slots {
                 if let Some(old) = table.in_slot.insert(slot, id.to_owned())
                     && old != id
                     && old != HASHED_NGRAMS
+                    && old != REMOTE
                 {
                     table.states.insert(old, ModelState::OnDisk);
                 }
@@ -309,13 +349,21 @@ impl Slots {
             let none = || DaemonError::Invalid(format!("model {id:?} is not loaded"));
             found.ok_or_else(none)?
         };
+        let mut instead = (slot == Slot::Embed).then_some(HASHED_NGRAMS);
         match slot {
             Slot::Asr => {
                 let (port, again) = no_asr();
                 self.stages.asr.replace(port, again)?;
             }
+            Slot::Llm if id == REMOTE => {
+                return Err(DaemonError::Invalid(
+                    "the chat server is set in [remote]: take it out there, or load a language model"
+                        .to_owned(),
+                ));
+            }
             Slot::Llm => {
-                let (port, again, slot) = no_llm();
+                let ((port, again, slot), remote) = without_llm(&self.remote);
+                instead = remote;
                 self.stages.llm.replace(port, again)?;
                 self.stages.llm_slot.store(Arc::new(slot));
             }
@@ -329,10 +377,9 @@ impl Slots {
             }
         }
         let mut table = self.table();
-        if slot == Slot::Embed {
-            table.in_slot.insert(slot, HASHED_NGRAMS.to_owned());
-        } else {
-            table.in_slot.remove(&slot);
+        match instead {
+            Some(instead) => drop(table.in_slot.insert(slot, instead.to_owned())),
+            None => drop(table.in_slot.remove(&slot)),
         }
         table.states.insert(id.to_owned(), ModelState::OnDisk);
         Ok(())

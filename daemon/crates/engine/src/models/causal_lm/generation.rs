@@ -174,7 +174,7 @@ fn restrict(
         });
     }
     for (token, score) in (0u32..).zip(scores) {
-        if !allowed.has(token) && !(may_end && ends.contains(&token)) {
+        if !(allowed.has(token) || may_end && ends.contains(&token)) {
             *score = f32::NEG_INFINITY;
         }
     }
