@@ -175,8 +175,8 @@ impl S1 {
         let likeness = || {
             let one = self.audio.embedding(&Tensor::new(&[code], &self.device)?)?;
             let products = self.audio.matmul(&one.t()?)?.flatten_all()?;
-            let lengths = (self.audio.sqr()?.sum(1)?.sqrt()?
-                * one.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>()? as f64)?;
+            let length = f64::from(one.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>()?);
+            let lengths = (self.audio.sqr()?.sum(1)?.sqrt()? * length)?;
             products.div(&lengths)?.to_vec1()
         };
         likeness().map_err(computing(STAGE))
