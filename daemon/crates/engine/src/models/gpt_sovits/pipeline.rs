@@ -164,6 +164,7 @@ impl Pipeline {
         listener: &mut dyn Listener,
     ) -> Result<Spoken, EngineError> {
         check(manner)?;
+        self.s2.check_style(&voice.style)?;
         let mut noise = Noise::new(manner.seed).fork();
         let setting = Setting {
             model: &self.s2,
@@ -220,7 +221,8 @@ impl Pipeline {
         let drawn = self.s1.decode(
             &request,
             &manner.sampling,
-            manner.most_codes,
+            // The decoder stops behind the code that is one too many.
+            manner.most_codes.saturating_sub(1),
             &mut |draws| noise.exponential(draws),
             &mut |_, _, code| {
                 code.is_none_or(|code| {

@@ -167,12 +167,6 @@ impl S2 {
         self.style.speaker_width()
     }
 
-    /// Channels of a style.
-    #[must_use]
-    pub fn style_width(&self) -> usize {
-        self.style.width()
-    }
-
     /// Samples of 32 kHz that a code has at speed 1 (1280 in all published models).
     #[must_use]
     pub fn samples_per_code(&self) -> usize {
@@ -320,7 +314,12 @@ impl S2 {
         if !(0.1..=10.0).contains(&speed) {
             return refuse("speed", format!("found {speed}, expected 0.1 to 10"));
         }
-        let expected = [self.style_width(), 1];
+        self.check_style(style)
+    }
+
+    /// Refuses the style of another model.
+    pub(super) fn check_style(&self, style: &Tensor) -> Result<(), EngineError> {
+        let expected = [self.style.width(), 1];
         if style.dims() != expected {
             let found = style.dims();
             return refuse("style", format!("{found:?} values, expected {expected:?}"));
