@@ -24,3 +24,8 @@ mod voicing;
 
 /// Takes a stage's name and rows, so that stages can be compared with a reference.
 pub type Watch<'a> = dyn FnMut(&str, &candle_core::Tensor) -> Result<(), crate::EngineError> + 'a;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tiny;
