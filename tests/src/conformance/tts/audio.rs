@@ -13,7 +13,7 @@ use companion_engine::{
 use serde_json::Value;
 
 use super::{
-    super::{Findings, Measure, Settings, Tolerance},
+    super::{Findings, Settings, Tolerance},
     Case, FILTERBANK, Recorded, STAGE, compare, ids, layout, read, recorded,
 };
 
@@ -81,14 +81,16 @@ pub(super) fn cases(root: &Path) -> anyhow::Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// Compares with a resampler that need not be matched but to about -60 dB (peaks to -40 dB); how it
-/// begins and ends is its own affair.
+/// Compares with a resampler that need be matched no nearer than -60 dB of its power (README of the
+/// fixtures); how it begins and ends is its own affair.
 fn inside(found: &mut Findings, got: &[f32], want: &[f32]) {
     found.exact("soxr_hq length", &got.len(), &want.len());
-    let edge = 300.min(got.len() / 2);
-    let middle = |pcm: &[f32]| pcm.get(edge..pcm.len() - edge).unwrap_or_default().to_vec();
-    let limit = Tolerance { measure: Measure::RelativeMax, limit: 1e-2 };
-    found.values("soxr_hq", &middle(got), &middle(want), limit);
+    let edge = 300.min(got.len() / 2).min(want.len() / 2);
+    let middle = edge..want.len().min(got.len()) - edge;
+    let power = |pcm: &mut dyn Iterator<Item = f32>| pcm.map(|x| x * x).sum::<f32>();
+    let wanted = power(&mut want[middle.clone()].iter().copied());
+    let off = power(&mut middle.map(|at| got[at] - want[at]));
+    found.values("soxr_hq", &[(off / wanted).sqrt()], &[0.0], Tolerance::absolute(1e-3));
 }
 
 /// Hidden states from the recorded samples, and the codes of every synthesiser.

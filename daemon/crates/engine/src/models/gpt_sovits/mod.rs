@@ -34,3 +34,7 @@ pub type Watch<'a> = dyn FnMut(&str, &candle_core::Tensor) -> Result<(), crate::
 fn watched(watch: &Watch<'_>) -> bool {
     size_of_val(watch) > 0
 }
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tiny;
