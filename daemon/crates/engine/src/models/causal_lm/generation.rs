@@ -174,7 +174,8 @@ fn restrict(
         });
     }
     for (token, score) in (0u32..).zip(scores) {
-        if !(allowed.has(token) || may_end && ends.contains(&token)) {
+        let fits = allowed.has(token) || (may_end && ends.contains(&token));
+        if !fits {
             *score = f32::NEG_INFINITY;
         }
     }
