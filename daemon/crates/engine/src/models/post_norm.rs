@@ -48,6 +48,9 @@ pub(crate) struct PostNorm {
     threads: Threads,
 }
 
+/// Takes a layer's number and its rows.
+pub(crate) type AfterLayer<'a> = dyn FnMut(usize, &[f32]) -> Result<(), EngineError> + 'a;
+
 /// Keys and values of the rows that were computed, and room for those that will be.
 #[derive(Debug)]
 pub(crate) struct Memory {
@@ -101,13 +104,13 @@ impl PostNorm {
     ///
     /// # Errors
     /// Those of `after`.
-    pub(crate) fn forward<E>(
+    pub(crate) fn forward(
         &self,
         rows: &mut [f32],
         seen: &[usize],
         memory: &mut Memory,
-        after: &mut dyn FnMut(usize, &[f32]) -> Result<(), E>,
-    ) -> Result<(), E> {
+        after: &mut AfterLayer<'_>,
+    ) -> Result<(), EngineError> {
         let (count, width) = (seen.len(), self.width);
         memory.qkv.resize(count * 3 * width, 0.0);
         memory.mixed.resize(count * width, 0.0);

@@ -130,7 +130,7 @@ impl Stack {
             (Self::Rows { layers, width }, Past::Rows(memory)) => {
                 let mut row = x.flatten_all().and_then(|x| x.to_vec1()).map_err(&failed)?;
                 let seen = [memory.length() + 1];
-                layers.forward(&mut row, &seen, memory, &mut |_, _| Ok::<_, EngineError>(()))?;
+                layers.forward(&mut row, &seen, memory, &mut |_, _| Ok(()))?;
                 Tensor::from_vec(row, (1, *width), &Device::Cpu).map_err(&failed)
             }
             _ => unreachable_past(),
