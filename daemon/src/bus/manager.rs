@@ -162,9 +162,10 @@ impl ManagerService for Service {
 
     fn privacy(&self) -> Dict {
         let mut dict = Dict::new();
-        // There is no code that opens a connection: nothing can leave the machine.
-        put(&mut dict, "network", false);
-        put(&mut dict, "remote_models", false);
+        // Nothing but a chat server that somebody set opens a connection.
+        let remote = self.0.app.settings().remote.is_configured();
+        put(&mut dict, "network", remote);
+        put(&mut dict, "remote_models", remote);
         let status = self.0.devices.status();
         let microphone = if self.0.app.settings().audio.backend == AudioBackend::None {
             "closed"

@@ -1,6 +1,6 @@
 //! The text front end of the GPT-SoVITS voices: text to phones of the symbol table, with how many
 //! phones each written character has. Equal to the reference's front end, with whose phones the voices
-//! were trained. Chinese, English, and texts of both; no voice of the daemon uses it yet. Pure.
+//! were trained. Chinese, English, and texts of both. Pure.
 
 pub mod en;
 mod lexicon;

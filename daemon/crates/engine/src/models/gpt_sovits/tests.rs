@@ -73,10 +73,11 @@ fn distance(got: &[f32], want: &[f32]) -> f32 {
 #[test]
 fn every_code_has_its_samples_at_every_speed() {
     let pipeline = pipeline();
-    for (speed, samples) in [(1.0, 60 * 1_280), (0.9, 85_333), (1.25, 61_440)] {
+    for speed in [1.0, 0.9, 1.25] {
         let manner = Manner { speed, ..manner(Chunking::default()) };
         let (spoken, chunks) = spoken(&pipeline, &manner);
-        assert_eq!((spoken.codes.len(), spoken.end), (60, End::Limit));
+        assert!(spoken.codes.len() > 30, "{spoken:?}");
+        let samples = (spoken.codes.len() as f64 * 1_280.0 / speed).round() as usize;
         assert_eq!((spoken.samples, chunks.concat().len()), (samples, samples), "{speed}");
     }
 }
@@ -84,10 +85,11 @@ fn every_code_has_its_samples_at_every_speed() {
 #[test]
 fn the_first_chunk_is_heard_after_its_codes_and_the_look_ahead_waits() {
     let chunking = Chunking { first: 10, growth: 2.0, most: 25, look_ahead: 4 };
-    let (_, chunks) = spoken(&pipeline(), &manner(chunking));
+    let (spoken, chunks) = spoken(&pipeline(), &Manner { most_codes: 45, ..manner(chunking) });
     let codes: Vec<usize> = chunks.iter().map(|chunk| chunk.len() / 1_280).collect();
-    // Drawn: 10, 30, 55, 60.
-    assert_eq!(codes, [6, 20, 25, 9]);
+    // Drawn: 10, 30, 45.
+    assert_eq!((spoken.codes.len(), spoken.end), (45, End::Limit));
+    assert_eq!(codes, [6, 20, 19]);
 }
 
 #[test]
