@@ -61,7 +61,7 @@ async fn a_clear_recording_becomes_a_reference_and_others_are_refused_with_reaso
             [
                 recording(&folder, TEXT, 0, 0.0),
                 recording(&folder, TEXT, 3, 0.0),
-                recording(&folder, TEXT, 0, 0.05),
+                recording(&folder, TEXT, 0, 0.1),
             ]
         }
     });
