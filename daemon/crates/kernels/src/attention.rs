@@ -115,13 +115,13 @@ fn attend_in_blocks(
 }
 
 /// Where a block's outcome goes: the target, the first row, the head, and how many heads there are.
-type Into<'a> = (&'a Target, usize, usize, usize);
+type Destination<'a> = (&'a Target, usize, usize, usize);
 
 /// The attention of a block over one kind of rows, by the instructions chosen. (Written out for each kind:
 /// the function that is compiled for chosen instructions takes no type of its caller's.)
 macro_rules! block_of {
     ($name:ident, $rows:ident) => {
-        fn $name(isa: Isa, block: &Block<'_, $rows<'_>>, (target, first, head, heads): Into<'_>) {
+        fn $name(isa: Isa, block: &Block<'_, $rows<'_>>, (target, first, head, heads): Destination<'_>) {
             let (count, dim) = (block.rows, block.dim);
             // Room for many rows is cleared only where there are many.
             if count < ROWS_TO_TURN {

@@ -1,6 +1,6 @@
-//! The arithmetic of language models on the CPU: products with packed integer weights, attention over a
-//! KV cache of half precision or eight bits, norms, rotary positions, SwiGLU. Knows slices and threads, no model, no file,
-//! no tensor type. Every kernel has a plain form that its faster forms are compared with; which form runs
+//! The arithmetic of models on the CPU: products with packed integer weights, attention over a KV cache of half
+//! precision or eight bits, norms, rotary positions, SwiGLU; products and convolutions with packed float weights for
+//! voices. Knows slices and threads, no model, no file, no tensor type. Every kernel has a plain form that its faster forms are compared with; which form runs
 //! is chosen at run time ([`Isa`]).
 
 mod activations;
