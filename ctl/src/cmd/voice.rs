@@ -154,7 +154,7 @@ async fn heard(output: &mut Output, voice: &VoiceProxy<'_>) -> Outcome {
         output.value(&json!(counts))?;
         return Ok(());
     }
-    for (key, message) in [
+    let rows = [
         ("listened", Message::Listened),
         ("swallowed", Message::Swallowed),
         ("repeated", Message::Repeated),
@@ -162,8 +162,12 @@ async fn heard(output: &mut Output, voice: &VoiceProxy<'_>) -> Outcome {
         ("made_again", Message::MadeAgain),
         ("spoken_with_slips", Message::SpokenWithSlips),
         ("too_late", Message::TooLate),
-    ] {
-        output.field(message, counts.get(key).copied().unwrap_or_default().to_string())?;
-    }
+    ];
+    let row = |(key, message): (&str, Message)| {
+        let count = counts.get(key).copied().unwrap_or_default();
+        vec![output.text(message).to_owned(), count.to_string()]
+    };
+    let rows: Vec<Vec<String>> = rows.into_iter().map(row).collect();
+    output.table(&rows)?;
     Ok(())
 }
