@@ -9,7 +9,10 @@ use companion_types::{Cancel, Emotion, Language, Sentence, SentenceSeq, SpeechCh
 fn voice() -> EspeakVoice {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../static/voices");
     let file = VoiceFile::open(&folder, "default").expect("the shipped voice");
-    EspeakVoice::new(env!("CARGO_BIN_EXE_companion-espeak").into(), file.espeak.unwrap())
+    EspeakVoice::new(
+        env!("CARGO_BIN_EXE_companion-espeak").into(),
+        file.espeak.expect("the shipped voice has an [espeak] part"),
+    )
 }
 
 fn speak(
@@ -94,7 +97,10 @@ fn a_cancelled_sentence_stops_and_the_next_one_is_whole() {
 fn a_missing_program_is_named() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../static/voices");
     let file = VoiceFile::open(&folder, "default").expect("the shipped voice");
-    let mut voice = EspeakVoice::new("/nowhere/companion-espeak".into(), file.espeak.unwrap());
+    let mut voice = EspeakVoice::new(
+        "/nowhere/companion-espeak".into(),
+        file.espeak.expect("the shipped voice has an [espeak] part"),
+    );
     let sentence = Sentence {
         turn: TurnId(1),
         seq: SentenceSeq(0),
