@@ -81,13 +81,13 @@ impl Speaker {
             Some(check) => {
                 let mut copy = Vec::new();
                 let rate = voice.rate();
-                self.speak_now(voice, &utterance, &mut copy)?;
+                self.speak_now(voice, &utterance, Some(&mut copy))?;
                 if !self.cancel.is_cancelled() {
                     check.listen_later(&utterance, copy, rate);
                 }
                 Ok(())
             }
-            None => self.speak_now(voice, &utterance, &mut Vec::new()),
+            None => self.speak_now(voice, &utterance, None),
         }
     }
 
@@ -105,12 +105,11 @@ impl Speaker {
         &self,
         voice: &mut dyn Synthesizer,
         utterance: &Utterance,
-        copy: &mut Vec<f32>,
+        mut copy: Option<&mut Vec<f32>>,
     ) -> Result<(), SynthesizerError> {
         let mut sink = Sink::new(self, voice.rate())?;
-        let wanted = self.check.is_some();
         voice.speak(utterance, &self.cancel, &mut |chunk| {
-            if wanted {
+            if let Some(copy) = &mut copy {
                 copy.extend_from_slice(&chunk.pcm);
             }
             sink.push(chunk)

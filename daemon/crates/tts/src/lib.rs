@@ -6,6 +6,7 @@ mod clause_reader;
 mod error;
 mod espeak;
 mod frontend;
+mod number_words;
 mod phone_times;
 mod pinyin_reader;
 mod ports;

@@ -2,7 +2,6 @@
 //! one kind of writing; the order they take turns in decides what is what.
 
 mod letters;
-mod numbers;
 mod numerals;
 mod quantities;
 

@@ -3,12 +3,10 @@
 
 use regex::{Captures, Regex};
 
-use super::{
-    SPACE, WORD,
-    numbers::{And, cardinal, ordinal, year},
-};
+use super::{SPACE, WORD};
 use crate::{
     TtsError,
+    number_words::{And, cardinal, ordinal, year},
     text::pattern::{group, pattern, replace_between},
 };
 

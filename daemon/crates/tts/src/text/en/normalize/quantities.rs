@@ -3,12 +3,10 @@
 
 use regex::{Captures, Regex};
 
-use super::{
-    WORD,
-    numbers::{And, cardinal},
-};
+use super::WORD;
 use crate::{
     TtsError,
+    number_words::{And, cardinal},
     text::pattern::{group, pattern, replace_between},
 };
 

@@ -1,7 +1,7 @@
-//! Numbers in words, from their digits: cardinals, ordinals, years. Finds no numbers in text.
+//! English numbers in words, from their digits: cardinals, ordinals, years. Finds no numbers in text.
 //!
 //! The words, commas and hyphens are those of the Python package `inflect`, which the voices' texts were
-//! written with.
+//! written with; the reference's reading keeps them, the product's leaves commas and hyphens out.
 
 const ONES: [&str; 20] = [
     "zero",
@@ -55,14 +55,14 @@ const ORDINALS: [(&str, &str); 7] = [
 
 /// Whether `and` stands before the last two digits of a group, as in "one hundred and two".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum And {
+pub(crate) enum And {
     Said,
     Left,
 }
 
 /// A number in words, from ASCII digits: "two hundred twenty-three thousand, five hundred two". One too
 /// large for a name is read digit by digit.
-pub(super) fn cardinal(digits: &str, and: And) -> String {
+pub(crate) fn cardinal(digits: &str, and: And) -> String {
     let digits = digits.trim_start_matches('0');
     if digits.is_empty() {
         return ONES[0].to_owned();
@@ -94,7 +94,7 @@ pub(super) fn cardinal(digits: &str, and: And) -> String {
 }
 
 /// The ordinal of a number in words: "twenty-first", "one hundredth".
-pub(super) fn ordinal(cardinal: &str) -> String {
+pub(crate) fn ordinal(cardinal: &str) -> String {
     let from = cardinal.rfind([' ', '-']).map_or(0, |place| place + 1);
     let (start, last) = cardinal.split_at(from);
     if let Some((_, ordinal)) = ORDINALS.iter().find(|(word, _)| *word == last) {
@@ -108,7 +108,7 @@ pub(super) fn ordinal(cardinal: &str) -> String {
 
 /// A number as years are read, in pairs: "nineteen oh five", "twenty-one hundred", "two thousand five".
 /// `None` for what is no year between 1001 and 2999.
-pub(super) fn year(digits: &str) -> Option<String> {
+pub(crate) fn year(digits: &str) -> Option<String> {
     let digits = digits.trim_start_matches('0');
     let value: usize = (digits.len() == 4).then(|| digits.parse().ok())??;
     if !(1001..3000).contains(&value) {
@@ -125,7 +125,7 @@ pub(super) fn year(digits: &str) -> Option<String> {
 }
 
 /// Digits read one after the other: "one four".
-pub(super) fn one_by_one(digits: &str) -> String {
+pub(crate) fn one_by_one(digits: &str) -> String {
     let words: Vec<&str> =
         digits.bytes().map(|digit| ONES[usize::from(digit.wrapping_sub(b'0')) % 10]).collect();
     words.join(" ")
