@@ -236,7 +236,7 @@ pub(crate) fn word(lang: Lang, key: &str) -> &str {
 }
 
 /// Names of states, outcomes and emotions.
-const WORDS: [(&str, &str); 30] = [
+const WORDS: [(&str, &str); 31] = [
     ("booting", "启动中"),
     ("idle", "空闲"),
     ("listening", "在听"),
@@ -257,6 +257,7 @@ const WORDS: [(&str, &str); 30] = [
     ("disgusted", "厌恶"),
     ("unknown", "未知"),
     ("on-disk", "在磁盘上"),
+    ("resting", "休息中"),
     ("loading", "加载中"),
     ("loaded", "已加载"),
     ("model", "模型"),

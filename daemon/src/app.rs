@@ -13,17 +13,17 @@ use companion_memory::MemorySettings;
 use companion_store::OpenReport;
 use companion_turn::{BargeInRules, Machine, TurnSettings};
 use companion_types::{Emotion, EmotionSet, Language, PersonaProfile};
-use crossbeam_channel::bounded;
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
 use crate::config::{SelfHearingMode, Settings, TtsSettings};
 use crate::error::DaemonError;
 use crate::health::{Health, Stage, Watched};
 use crate::hear::{Ears, FrameSource};
-use crate::models::Slots;
+use crate::models::{Keeper, LLM_LOOK, Loader, MachineMemory, Slots};
 use crate::profiles::ProfileBook;
 use crate::recollection::{Opened, Recollection};
 use crate::turn::{
-    Conversation, Driver, Input, Parts, ReplyJob, ReplySettings, ReplyStage, SelfHearing,
+    Conversation, Driver, Input, Parts, ReplySettings, ReplyStage, ReplyWork, SelfHearing,
     SelfHearingCounts, inbox,
 };
 use crate::voice_import::{self, NewReference, ReferenceReport};
@@ -55,6 +55,8 @@ pub struct App {
     ears: Ears,
     health: Arc<Health>,
     report: OpenReport,
+    /// Dropped to end the thread that looks after the language model.
+    llm_keeper: Option<Sender<()>>,
     // Ended in this order: hearing first, so that nothing new begins.
     threads: Vec<JoinHandle<()>>,
 }
@@ -107,9 +109,14 @@ impl App {
         let (model, took, failed) = (voice.model, voice.took, voice.failed);
         let tts = Arc::new(Worker::start("tts", voice.port, voice.again)?);
         let (folders, models) = (&settings.paths.models, &settings.models);
-        let budget = settings.dialogue.context_budget_tokens;
-        let remote = settings.remote.clone();
-        let slots = Slots::start(folders, models, budget, remote, opened.recollection.clone())?;
+        let loader = Loader {
+            settings: settings.llm.clone(),
+            prompt: settings.dialogue.context_budget_tokens,
+            remote: settings.remote.clone(),
+            heads: settings.paths.state.join("heads"),
+            memory: Arc::new(MachineMemory::default()),
+        };
+        let slots = Slots::start(folders, models, loader, opened.recollection.clone())?;
         let slots = Arc::new(slots);
         slots.speaks(&model, took, failed);
         let persona = Arc::new(ArcSwap::from_pointee(persona));
@@ -341,7 +348,7 @@ impl Run {
         let beats = [Heartbeat::new(), Heartbeat::new(), Heartbeat::new()];
         let [turn_beat, reply_beat, hear_beat] = &beats;
         let stage = self.reply_stage(events.0.clone(), reply_beat.clone());
-        let (replies, jobs) = bounded::<ReplyJob>(REPLIES);
+        let (replies, jobs) = bounded::<ReplyWork>(REPLIES);
         let reply_thread = spawn("reply", move || stage.run_all(&jobs))?;
         let memory = Arc::clone(&self.opened.recollection.0);
         let (asr, llm) = (&self.slots.stages().asr, &self.slots.stages().llm);
@@ -378,7 +385,15 @@ impl Run {
         let health = Arc::new(Health::new(stages, every, timeout));
         let looking = Arc::clone(&health);
         let health_thread = spawn("health", move || looking.run(&feed))?;
+        let (keep, kept) = bounded::<()>(0);
+        let slots = Arc::clone(&self.slots);
+        let keeper_thread = spawn("llm-keeper", move || {
+            while let Err(RecvTimeoutError::Timeout) = kept.recv_timeout(LLM_LOOK) {
+                slots.look_after_llm();
+            }
+        })?;
         Ok(App {
+            llm_keeper: Some(keep),
             settings: self.settings,
             conversation,
             recollection: self.opened.recollection,
@@ -393,7 +408,7 @@ impl Run {
             ears,
             health,
             report: self.opened.report,
-            threads: vec![hear_thread, turn_thread, reply_thread, health_thread],
+            threads: vec![hear_thread, turn_thread, reply_thread, health_thread, keeper_thread],
         })
     }
 
@@ -403,6 +418,7 @@ impl Run {
             memory: Arc::clone(&self.opened.recollection.0),
             llm: Arc::clone(&self.slots.stages().llm),
             llm_slot: Arc::clone(&self.slots.stages().llm_slot),
+            keeper: Box::new(Keeper(Arc::clone(&self.slots))),
             tts: Arc::clone(&self.tts),
             playback: self.playback.clone(),
             persona: Arc::clone(&self.persona),
@@ -459,6 +475,7 @@ impl Drop for App {
         self.ears.stop();
         self.health.stop();
         self.conversation.stop();
+        self.llm_keeper = None;
         for thread in self.threads.drain(..) {
             let name = thread.thread().name().unwrap_or_default().to_owned();
             if !join_within(thread, GOODBYE) {

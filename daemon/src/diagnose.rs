@@ -110,6 +110,7 @@ fn models(app: &App, found: &mut Vec<Finding>) {
             ));
         }
     }
+    memory(app, found);
     for model in slots.models() {
         if let ModelState::Failed(why) = slots.state(&model.id) {
             found.push(finding(
@@ -129,6 +130,34 @@ fn models(app: &App, found: &mut Vec<Finding>) {
             "starter models are in use: they know little".to_owned(),
             "Put real models into a model folder and load them.",
             "companionctl model list --help",
+        ));
+    }
+}
+
+/// What the language model had to give up, and shortage since the start.
+fn memory(app: &App, found: &mut Vec<Finding>) {
+    let slots = app.slots();
+    let id = slots.in_slots().into_iter().find_map(|(slot, id)| id.filter(|_| slot == Slot::Llm));
+    if let Some(id) = id
+        && let Some(placement) = slots.placement(&id)
+        && !placement.rungs.is_empty()
+    {
+        found.push(finding(
+            "memory.less-model",
+            1,
+            format!("the language model {id} was given less than it should have: {}", placement.describe()),
+            "Free memory, raise llm.memory_limit_mb, or set dialogue.context_budget_tokens lower on purpose.",
+            "companionctl model show",
+        ));
+    }
+    let shortages = slots.shortages();
+    if shortages > 0 {
+        found.push(finding(
+            "memory.short",
+            1,
+            format!("memory was short {shortages} times since the start; less than a quarter of llm.memory_reserve_mb was free"),
+            "See what takes the memory, or let the language model take less: llm.memory_limit_mb.",
+            "systemctl status companiond",
         ));
     }
 }

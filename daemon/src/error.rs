@@ -48,6 +48,9 @@ pub enum DaemonError {
     /// The caller gave something that cannot be.
     #[error("{0}")]
     Invalid(String),
+    /// Memory is short.
+    #[error("{0}")]
+    OutOfMemory(String),
     /// A device or a slot is not there.
     #[error("{0}")]
     Unavailable(String),
@@ -85,6 +88,7 @@ impl Kind for DaemonError {
             Self::Recognizer(error) => error.kind,
             Self::Synthesizer(error) => error.kind,
             Self::Audio(error) => error.kind(),
+            Self::OutOfMemory(_) => ErrorKind::OutOfMemory,
             Self::Cancelled => ErrorKind::Cancelled,
             Self::Thread { .. } => ErrorKind::Internal,
             Self::Model { .. } => ErrorKind::Corrupt,

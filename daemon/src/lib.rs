@@ -24,12 +24,16 @@ mod word_book;
 mod worker;
 
 pub use app::{App, Device, Feed};
-pub use backend::{EarshotDetector, LmCounter, LmGenerator, ModelEmbedder, SenseVoiceRecognizer};
+pub use backend::{
+    EarshotDetector, Guessing, LmCounter, LmGenerator, LmOptions, ModelEmbedder,
+    SenseVoiceRecognizer,
+};
 pub use cli::{Arguments, BusArgument};
 pub use config::{
     AsrSettings, AudioBackend, AudioSettings, BusChoice, BusSettings, ConfigError, ConfigSources,
-    DialogueSettings, EmotionSettings, HealthSettings, MemoryRoomSettings, ModelSettings,
-    PathSettings, ProfileSettings, SelfHearingMode, Settings, TtsSettings, load as load_settings,
+    DialogueSettings, EmotionSettings, HealthSettings, KvCacheChoice, LlmSettings,
+    MemoryRoomSettings, ModelSettings, PathSettings, ProfileSettings, SelfHearingMode, Settings,
+    Speculation, TtsSettings, load as load_settings,
 };
 pub use error::DaemonError;
 pub use health::{Health, StageReport, StageState};

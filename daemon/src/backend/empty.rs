@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use companion_asr::{Recognizer, RecognizerError};
-use companion_dialogue::{Generated, Generator, GeneratorError, Prompt};
-use companion_types::{Cancel, ErrorKind, Language, Message, RawTranscript, TokenDelta};
+use companion_dialogue::{Ahead, Generated, Generator, GeneratorError, Prompt};
+use companion_types::{Cancel, ErrorKind, Language, RawTranscript, TokenDelta};
 
 /// No recogniser.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Generator for EmptyGenerator {
         Err(nothing())
     }
 
-    fn prefill(&mut self, _messages: &[Message], _cancel: &Cancel) -> Result<(), GeneratorError> {
+    fn prepare(&mut self, _ahead: &Ahead, _cancel: &Cancel) -> Result<(), GeneratorError> {
         Err(nothing())
     }
 }

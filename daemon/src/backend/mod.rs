@@ -10,7 +10,7 @@ mod sensevoice;
 mod sound_alike;
 mod vad;
 
-pub use causal_lm::{LmCounter, LmGenerator};
+pub use causal_lm::{Guessing, LmCounter, LmGenerator, LmOptions};
 pub use embedder::ModelEmbedder;
 pub(crate) use empty::{EmptyGenerator, EmptyRecognizer};
 pub(crate) use gpt_sovits::{GptSovitsVoice, VoiceParts};

@@ -4,12 +4,14 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use companion_dialogue::{Generated, Generator, GeneratorError, Prompt, StopReason, TokenCounter};
+use companion_dialogue::{
+    Ahead, Generated, Generator, GeneratorError, Prompt, StopReason, TokenCounter,
+};
 use companion_remote::{
     BreakerRule, ChatOptions, CircuitBreaker, Client, Completion, FinishReason, RemoteError,
     RemoteSettings,
 };
-use companion_types::{Cancel, ErrorKind, Kind, Message, SamplingParams, TokenDelta};
+use companion_types::{Cancel, ErrorKind, Kind, SamplingParams, TokenDelta};
 
 /// Tokens that a chat template adds around a message, at most.
 const FRAME_TOKENS: usize = 8;
@@ -119,14 +121,14 @@ impl Generator for RemoteGenerator {
     }
 
     /// The server keeps its own cache.
-    fn prefill(&mut self, _messages: &[Message], _cancel: &Cancel) -> Result<(), GeneratorError> {
+    fn prepare(&mut self, _ahead: &Ahead, _cancel: &Cancel) -> Result<(), GeneratorError> {
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use companion_types::{Role, TurnId};
+    use companion_types::{Message, Role, TurnId};
 
     use super::*;
 
@@ -143,7 +145,12 @@ mod tests {
 
     fn prompt() -> Prompt {
         let messages = vec![Message::new(Role::User, "你好")];
-        Prompt { turn: TurnId(7), messages, params: SamplingParams::default() }
+        Prompt {
+            turn: TurnId(7),
+            messages,
+            params: SamplingParams::default(),
+            begins_with: Vec::new(),
+        }
     }
 
     #[test]

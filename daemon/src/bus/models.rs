@@ -149,7 +149,10 @@ impl ModelService for OneModel {
         match (self.now(), &self.info.problem) {
             (ModelState::Failed(why), _) => why,
             (_, Some(problem)) => problem.clone(),
-            _ => String::new(),
+            _ => {
+                let placement = self.desk.app.slots().placement(&self.info.id);
+                placement.map(|placement| placement.describe()).unwrap_or_default()
+            }
         }
     }
 }

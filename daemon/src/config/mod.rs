@@ -9,6 +9,6 @@ pub use error::ConfigError;
 pub use layers::{ConfigSources, load};
 pub use settings::{
     AsrSettings, AudioBackend, AudioSettings, BusChoice, BusSettings, DialogueSettings,
-    EmotionSettings, HealthSettings, MemoryRoomSettings, ModelSettings, PathSettings,
-    ProfileSettings, SelfHearingMode, Settings, TtsSettings,
+    EmotionSettings, HealthSettings, KvCacheChoice, LlmSettings, MemoryRoomSettings, ModelSettings,
+    PathSettings, ProfileSettings, SelfHearingMode, Settings, Speculation, TtsSettings,
 };

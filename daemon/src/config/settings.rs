@@ -32,6 +32,8 @@ pub struct Settings {
     pub tts: TtsSettings,
     /// Which model in which slot.
     pub models: ModelSettings,
+    /// How the language model is held in memory.
+    pub llm: LlmSettings,
     /// A chat server that thinks where no language model is loaded; none by default.
     pub remote: RemoteSettings,
     /// Who the companion is.
@@ -279,6 +281,69 @@ impl Default for ModelSettings {
     }
 }
 
+/// Which KV cache is wished for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KvCacheChoice {
+    /// Half precision where it fits, eight bits where it does not.
+    #[default]
+    Auto,
+    /// Half precision always.
+    Half,
+    /// Eight bits always, where the model can.
+    Eight,
+}
+
+/// Who guesses tokens for the language model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Speculation {
+    /// Nobody.
+    #[default]
+    Off,
+    /// What stood in the prompt before.
+    PromptLookup,
+    /// The model that `llm.draft` names.
+    Draft,
+}
+
+/// `[llm]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LlmSettings {
+    /// Smaller model that is loaded where `models.llm` does not fit or cannot be loaded; empty: none.
+    pub fallback: String,
+    /// What the KV cache is kept in.
+    pub kv_cache: KvCacheChoice,
+    /// The language model takes no more than this, MiB; 0: what is free.
+    pub memory_limit_mb: usize,
+    /// So much memory is left free for everybody else, MiB.
+    pub memory_reserve_mb: usize,
+    /// Taken out of memory when nobody spoke for this long, seconds; 0: never.
+    pub unload_after_s: u64,
+    /// Who guesses tokens.
+    pub speculation: Speculation,
+    /// Small model of the same vocabulary that guesses.
+    pub draft: String,
+    /// Whether the KV cache of the prompt's head, which never changes, is kept on disk.
+    pub keep_head: bool,
+}
+
+impl Default for LlmSettings {
+    fn default() -> Self {
+        Self {
+            fallback: String::new(),
+            kv_cache: KvCacheChoice::Auto,
+            memory_limit_mb: 0,
+            memory_reserve_mb: 256,
+            unload_after_s: 0,
+            speculation: Speculation::Off,
+            draft: String::new(),
+            keep_head: true,
+        }
+    }
+}
+
 /// `[profile]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -335,7 +400,13 @@ impl Settings {
         let weight = |w: f32| w.is_finite() && (0.0..=1.0).contains(&w);
         let language = &self.asr.language;
         let known = language == "auto" || companion_types::Language::from_code(language).is_some();
-        let rows: [(bool, &'static str, String, &'static str); 10] = [
+        let rows: [(bool, &'static str, String, &'static str); 11] = [
+            (
+                (self.llm.speculation == Speculation::Draft) != self.llm.draft.is_empty(),
+                "llm.draft",
+                format!("{:?}", self.llm.draft),
+                "name a model where llm.speculation is draft, and only there",
+            ),
             (
                 self.asr.endpoint_silence_ms >= self.asr.speculative_silence_ms.max(100),
                 "asr.endpoint_silence_ms",

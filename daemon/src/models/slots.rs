@@ -8,15 +8,13 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use companion_asr::Recognizer;
-use companion_dialogue::{Generator, TokenCounter};
-use companion_engine::models::causal_lm::is_greedy;
-use companion_remote::RemoteSettings;
+use companion_dialogue::Generator;
 
+use super::keeping::Keeping;
+use super::llm::{Brain, Failure, Loader, REMOTE};
+use super::placement::Placement;
 use super::{Catalogue, ModelInfo, Slot};
-use crate::backend::{
-    EmptyGenerator, EmptyRecognizer, GuessedTokens, LmGenerator, ModelEmbedder, RemoteGenerator,
-    SenseVoiceRecognizer,
-};
+use crate::backend::{EmptyRecognizer, ModelEmbedder, SenseVoiceRecognizer};
 use crate::config::ModelSettings;
 use crate::error::DaemonError;
 use crate::recollection::{MakeEmbedder, Recollection, hashed_ngrams};
@@ -31,6 +29,8 @@ pub(crate) enum ModelState {
     OnDisk,
     Loading,
     Loaded(Duration),
+    /// Out of memory until somebody speaks.
+    Resting,
     Failed(String),
 }
 
@@ -41,16 +41,19 @@ impl ModelState {
             Self::OnDisk => "on-disk",
             Self::Loading => "loading",
             Self::Loaded(_) => "loaded",
+            Self::Resting => "resting",
             Self::Failed(_) => "failed",
         }
     }
 }
 
 #[derive(Debug)]
-struct Table {
-    catalogue: Catalogue,
-    states: BTreeMap<String, ModelState>,
-    in_slot: BTreeMap<Slot, String>,
+pub(super) struct Table {
+    pub(super) catalogue: Catalogue,
+    pub(super) states: BTreeMap<String, ModelState>,
+    pub(super) in_slot: BTreeMap<Slot, String>,
+    /// How the language model lies in memory; `None`: none does.
+    pub(super) placement: Option<Placement>,
 }
 
 /// The stages whose models can be exchanged.
@@ -64,16 +67,13 @@ pub(crate) struct SlotStages {
 /// Id of the embedder that is part of the program.
 const HASHED_NGRAMS: &str = "hashed-ngrams";
 
-/// Id of the chat server that thinks where no language model is loaded.
-const REMOTE: &str = "remote";
-
 /// The slots.
 pub(crate) struct Slots {
     // Read and written by bus tasks; held for look-ups only, never while a model loads.
     table: Mutex<Table>,
-    stages: SlotStages,
-    budget: usize,
-    remote: RemoteSettings,
+    pub(super) stages: SlotStages,
+    pub(super) loader: Loader,
+    pub(super) keeping: Keeping,
 }
 
 fn model(slot: &'static str) -> impl Fn(companion_engine::EngineError) -> DaemonError {
@@ -90,73 +90,15 @@ fn load_asr(directory: PathBuf) -> Result<Ears, DaemonError> {
     Ok((Box::new(first), Box::new(again)))
 }
 
-/// A loaded language model, how to load it again, and what the prompt must know of it.
-fn load_llm(directory: PathBuf, budget: usize) -> Result<Brain, DaemonError> {
-    // The budget is for prompts; replies come on top of it.
-    let context = budget + 4096;
-    let first = LmGenerator::load(&directory, context).map_err(model("llm"))?;
-    let slot = LlmSlot {
-        counter: Arc::new(first.counter()),
-        context: first.max_context(),
-        greedy: is_greedy(&directory),
-    };
-    let again =
-        move || Some(Box::new(LmGenerator::load(&directory, context).ok()?) as Box<dyn Generator>);
-    Ok((Box::new(first), Box::new(again), slot))
-}
-
 /// How to load an embedder.
 fn load_embedder(directory: PathBuf) -> MakeEmbedder {
     Box::new(move || Ok(Box::new(ModelEmbedder::load(&directory).map_err(model("embed"))?)))
 }
 
 type Ears = (Box<dyn Recognizer>, MakePort<Box<dyn Recognizer>>);
-type Brain = (Box<dyn Generator>, MakePort<Box<dyn Generator>>, LlmSlot);
-
-struct NoTokens;
-
-impl TokenCounter for NoTokens {
-    fn count(&self, text: &str) -> usize {
-        text.chars().count()
-    }
-
-    fn per_message(&self) -> usize {
-        0
-    }
-}
 
 fn no_asr() -> Ears {
     (Box::new(EmptyRecognizer), Box::new(|| Some(Box::new(EmptyRecognizer) as Box<_>)))
-}
-
-fn no_llm() -> Brain {
-    let slot = LlmSlot { counter: Arc::new(NoTokens), context: 4096, greedy: true };
-    (Box::new(EmptyGenerator), Box::new(|| Some(Box::new(EmptyGenerator) as Box<_>)), slot)
-}
-
-/// The chat server that is set. Nothing is sent until it is asked.
-fn remote_llm(settings: &RemoteSettings) -> Result<Brain, DaemonError> {
-    let first = RemoteGenerator::open(settings.clone())?;
-    let counter = Arc::new(GuessedTokens);
-    let slot = LlmSlot { counter, context: settings.context_tokens, greedy: false };
-    let settings = settings.clone();
-    let again =
-        move || Some(Box::new(RemoteGenerator::open(settings.clone()).ok()?) as Box<dyn Generator>);
-    Ok((Box::new(first), Box::new(again), slot))
-}
-
-/// What thinks where no language model is loaded: the chat server if one is set, and its id, or nothing.
-fn without_llm(remote: &RemoteSettings) -> (Brain, Option<&'static str>) {
-    if !remote.is_configured() {
-        return (no_llm(), None);
-    }
-    match remote_llm(remote) {
-        Ok(brain) => (brain, Some(REMOTE)),
-        Err(error) => {
-            tracing::error!(%error, "the chat server is not used");
-            (no_llm(), None)
-        }
-    }
 }
 
 impl Slots {
@@ -168,8 +110,7 @@ impl Slots {
     pub(crate) fn start(
         folders: &[PathBuf],
         models: &ModelSettings,
-        budget: usize,
-        remote: RemoteSettings,
+        loader: Loader,
         memory: Recollection,
     ) -> Result<Self, DaemonError> {
         let ModelSettings { asr, llm, embed } = models;
@@ -199,17 +140,14 @@ impl Slots {
         }
         let (port, again) = ears.unwrap_or_else(no_asr);
         let asr_stage = Arc::new(Worker::start("asr", port, again)?);
-        let (brain, took) = configured(&catalogue, llm, Slot::Llm, |d| load_llm(d, budget));
-        if let Some(took) = took {
-            note(Slot::Llm, llm, took);
+        let (brain, failures) = loader.descend(&catalogue, llm, loader.room());
+        let Brain { port, again, slot, id, placement, took } = brain;
+        for (id, error) in failures {
+            note(Slot::Llm, &id, Err(error));
         }
-        let (port, again, slot) = brain.unwrap_or_else(|| {
-            let (brain, id) = without_llm(&remote);
-            if let Some(id) = id {
-                note(Slot::Llm, id, Ok(Duration::ZERO));
-            }
-            brain
-        });
+        if let Some(id) = &id {
+            note(Slot::Llm, id, Ok(took));
+        }
         let llm_slot = Arc::new(ArcSwap::from_pointee(slot));
         let llm_stage = Arc::new(Worker::start("llm", port, again)?);
         let adopt = |directory| memory.adopt(load_embedder(directory));
@@ -217,11 +155,11 @@ impl Slots {
             note(Slot::Embed, embed, took);
         }
         let stages = SlotStages { asr: asr_stage, llm: llm_stage, llm_slot, memory };
-        let table = Mutex::new(Table { catalogue, states, in_slot });
-        Ok(Self { table, stages, budget, remote })
+        let table = Mutex::new(Table { catalogue, states, in_slot, placement });
+        Ok(Self { table, stages, loader, keeping: Keeping::default() })
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    pub(super) fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -265,6 +203,39 @@ impl Slots {
         }
     }
 
+    /// How the language model lies in memory, where `id` is the one that does.
+    pub(crate) fn placement(&self, id: &str) -> Option<Placement> {
+        let table = self.table();
+        let in_it = table.in_slot.get(&Slot::Llm).is_some_and(|in_slot| in_slot == id);
+        table.placement.clone().filter(|_| in_it)
+    }
+
+    /// Puts a language model into its stage. What failed on the way to it is noted.
+    pub(super) fn seat(&self, brain: Brain, failures: Vec<Failure>) -> Result<(), DaemonError> {
+        let Brain { port, again, slot, id, placement, took } = brain;
+        self.stages.llm.replace(port, again)?;
+        self.stages.llm_slot.store(Arc::new(slot));
+        let mut table = self.table();
+        for (id, error) in failures {
+            table.states.insert(id, ModelState::Failed(error.to_string()));
+        }
+        let old = match &id {
+            Some(id) => table.in_slot.insert(Slot::Llm, id.clone()),
+            None => table.in_slot.remove(&Slot::Llm),
+        };
+        // One that failed keeps saying why.
+        if let Some(old) = old.filter(|old| Some(old) != id.as_ref() && old != REMOTE)
+            && !matches!(table.states.get(&old), Some(ModelState::Failed(_)))
+        {
+            table.states.insert(old, ModelState::OnDisk);
+        }
+        if let Some(id) = id {
+            table.states.insert(id, ModelState::Loaded(took));
+        }
+        table.placement = placement;
+        Ok(())
+    }
+
     /// Slots and the models in them.
     pub(crate) fn in_slots(&self) -> Vec<(Slot, Option<String>)> {
         let table = self.table();
@@ -294,7 +265,10 @@ impl Slots {
             (info.slot, directory)
         };
         let start = Instant::now();
-        let result = self.put(slot, directory);
+        let result = match slot {
+            Slot::Llm => return self.load_llm(id),
+            slot => self.put(slot, directory),
+        };
         let took = start.elapsed();
         let mut table = self.table();
         match result {
@@ -302,7 +276,6 @@ impl Slots {
                 if let Some(old) = table.in_slot.insert(slot, id.to_owned())
                     && old != id
                     && old != HASHED_NGRAMS
-                    && old != REMOTE
                 {
                     table.states.insert(old, ModelState::OnDisk);
                 }
@@ -322,14 +295,10 @@ impl Slots {
                 let (port, again) = load_asr(directory)?;
                 self.stages.asr.replace(port, again)
             }
-            Slot::Llm => {
-                let (port, again, slot) = load_llm(directory, self.budget)?;
-                self.stages.llm.replace(port, again)?;
-                self.stages.llm_slot.store(Arc::new(slot));
-                Ok(())
-            }
             Slot::Embed => self.stages.memory.adopt(load_embedder(directory)),
-            Slot::Vad => Err(DaemonError::Invalid("the vad slot is not exchanged".to_owned())),
+            Slot::Llm | Slot::Vad => {
+                Err(DaemonError::Invalid(format!("the {} slot is not exchanged so", slot.name())))
+            }
             Slot::Tts => Err(DaemonError::Invalid(
                 "a voice brings its model: use a profile whose voice names this one in its \
                  voice.toml; see `companionctl voice list`"
@@ -349,7 +318,7 @@ impl Slots {
             let none = || DaemonError::Invalid(format!("model {id:?} is not loaded"));
             found.ok_or_else(none)?
         };
-        let mut instead = (slot == Slot::Embed).then_some(HASHED_NGRAMS);
+        let instead = (slot == Slot::Embed).then_some(HASHED_NGRAMS);
         match slot {
             Slot::Asr => {
                 let (port, again) = no_asr();
@@ -361,12 +330,7 @@ impl Slots {
                         .to_owned(),
                 ));
             }
-            Slot::Llm => {
-                let ((port, again, slot), remote) = without_llm(&self.remote);
-                instead = remote;
-                self.stages.llm.replace(port, again)?;
-                self.stages.llm_slot.store(Arc::new(slot));
-            }
+            Slot::Llm => return self.unload_llm(id),
             Slot::Embed if id != HASHED_NGRAMS => {
                 self.stages.memory.adopt(hashed_ngrams())?;
             }

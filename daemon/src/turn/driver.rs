@@ -24,7 +24,7 @@ use crossbeam_channel::Sender;
 
 use super::conversation::{AskId, AskedBy, Conversation, Input, TurnEvent, Watcher};
 use super::reply::Remembering;
-use super::{Gate, ReplyJob, ReplyNews};
+use super::{AheadJob, Gate, ReplyJob, ReplyNews, ReplyWork};
 use crate::error::DaemonError;
 use crate::worker::{Heartbeat, Worker};
 
@@ -62,7 +62,9 @@ pub(crate) struct Driver {
     pub(crate) mood: Mood,
     pub(crate) playback: Playback,
     pub(crate) memory: Arc<Worker<Remembering>>,
-    pub(crate) replies: Sender<ReplyJob>,
+    pub(crate) replies: Sender<ReplyWork>,
+    /// Of what was last read ahead.
+    ahead: Cancel,
     pub(crate) emotions: Arc<EmotionSet>,
     pub(crate) echo: EchoText,
     inbox: Receiver<Input>,
@@ -100,7 +102,7 @@ impl Driver {
     pub(crate) fn new(
         parts: Parts,
         inbox: (SyncSender<Input>, Receiver<Input>),
-        replies: Sender<ReplyJob>,
+        replies: Sender<ReplyWork>,
         recognizer: Arc<Worker<Box<dyn Recognizer>>>,
         beat: Heartbeat,
     ) -> (Self, Conversation) {
@@ -114,6 +116,7 @@ impl Driver {
             playback: parts.playback,
             memory: parts.memory,
             replies,
+            ahead: Cancel::new(),
             emotions: parts.emotions,
             echo: EchoText::new(15_000),
             inbox: inbox.1,
@@ -133,6 +136,7 @@ impl Driver {
 
     /// Runs until it is stopped.
     pub(crate) fn run(mut self) {
+        self.read_ahead();
         loop {
             self.beat.beat();
             match self.inbox.recv_timeout(TICK) {
@@ -178,7 +182,19 @@ impl Driver {
         }
     }
 
+    /// Lets the language model read what the next prompt will begin with. Nothing waits for it.
+    fn read_ahead(&mut self) {
+        self.ahead.cancel();
+        self.ahead = Cancel::new();
+        let job = AheadJob { history: self.history.clone(), cancel: self.ahead.clone() };
+        // A stage that has enough to do reads it with the prompt.
+        let _ = self.replies.try_send(ReplyWork::Ahead(job));
+    }
+
     fn heard(&mut self, event: AsrEvent, at: SampleClock, when: Instant) {
+        if matches!(event, AsrEvent::SpeechStarted { .. }) {
+            self.read_ahead();
+        }
         let event = match event {
             AsrEvent::SpeechStarted { at } => Event::SpeechStarted { at },
             AsrEvent::Partial { text } if self.echo.is_echo(at, &text) => return,
@@ -322,7 +338,7 @@ impl Driver {
         self.under.insert(turn, under);
         self.moved = (0, Instant::now());
         self.publish(&TurnEvent::Started(turn));
-        if self.replies.try_send(job).is_err() {
+        if self.replies.try_send(ReplyWork::Reply(Box::new(job))).is_err() {
             tracing::error!("the reply stage does not take a job");
             self.step(Event::ReplyFailed(turn));
         }
@@ -445,6 +461,9 @@ impl Driver {
             self.publish(&TurnEvent::Mood(label, self.mood.valence, self.mood.arousal));
         }
         self.remember(&report, &user);
+        if !user.is_empty() {
+            self.read_ahead();
+        }
         self.last_heard.clone_from(&report.heard_text);
         if let Some((_, asked_by)) = self.asked.remove(&turn) {
             (asked_by.ended)(Ok(report.clone()));

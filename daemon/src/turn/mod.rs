@@ -13,5 +13,8 @@ pub use conversation::{Answer, AskId, Conversation, TurnEvent};
 pub(crate) use conversation::{AskedBy, Input};
 pub(crate) use driver::{Driver, Parts, inbox};
 pub(crate) use gate::Gate;
-pub(crate) use reply::{LlmSlot, Remembering, ReplyJob, ReplyNews, ReplySettings, ReplyStage};
+pub(crate) use reply::{
+    AheadJob, LlmKeeper, LlmSlot, Remembering, ReplyJob, ReplyNews, ReplySettings, ReplyStage,
+    ReplyWork,
+};
 pub(crate) use self_hearing::{SelfHearing, SelfHearingCounts};

@@ -37,6 +37,8 @@ const RECALL_FOR_RULES: usize = 8;
 const TOKENS_AHEAD: usize = 64;
 /// A waiting reply looks this often whether it is still wanted and whether the stage still lives.
 const LOOK: Duration = Duration::from_millis(50);
+/// A reply that waits for a model that is being loaded looks this often.
+const WAKING: Duration = Duration::from_millis(10);
 /// Memory answers within this or the reply goes on without; its own deadline is shorter.
 const RECALL_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -46,8 +48,19 @@ pub(crate) struct LlmSlot {
     pub(crate) counter: Arc<dyn TokenCounter>,
     /// Tokens of prompt and reply together at most.
     pub(crate) context: usize,
+    /// Tokens of a reply at most.
+    pub(crate) reply: usize,
     /// Draws no tokens at random: it was made to be greedy.
     pub(crate) greedy: bool,
+}
+
+/// Who keeps the language model in memory.
+pub(crate) trait LlmKeeper: Send + Sync {
+    /// Whether the model is in memory. One that rests is loaded from now on.
+    fn is_ready(&self) -> bool;
+
+    /// The model failed because memory was short.
+    fn fell_short(&self);
 }
 
 /// What the reply stage needs for every reply.
@@ -55,6 +68,7 @@ pub(crate) struct ReplyStage {
     pub(crate) memory: Arc<Worker<Remembering>>,
     pub(crate) llm: Arc<Worker<Box<dyn Generator>>>,
     pub(crate) llm_slot: Arc<ArcSwap<LlmSlot>>,
+    pub(crate) keeper: Box<dyn LlmKeeper>,
     pub(crate) tts: Arc<Worker<Box<dyn Synthesizer>>>,
     pub(crate) playback: Playback,
     pub(crate) persona: Arc<ArcSwap<PersonaProfile>>,
@@ -87,6 +101,21 @@ pub(crate) struct ReplyJob {
     pub(crate) cancel: Cancel,
     pub(crate) history: History,
     pub(crate) mood: &'static str,
+}
+
+/// What is known of the next reply before anybody says anything.
+pub(crate) struct AheadJob {
+    pub(crate) history: History,
+    /// Set by who has something newer.
+    pub(crate) cancel: Cancel,
+}
+
+/// Work of the `reply` thread.
+pub(crate) enum ReplyWork {
+    /// A reply is to be made.
+    Reply(Box<ReplyJob>),
+    /// The next one is to begin sooner.
+    Ahead(AheadJob),
 }
 
 /// What the driver is told about a reply.
@@ -123,11 +152,12 @@ impl ReplyStage {
     }
 
     /// Makes replies until nobody can ask for one.
-    pub(crate) fn run_all(&self, jobs: &Receiver<ReplyJob>) {
+    pub(crate) fn run_all(&self, jobs: &Receiver<ReplyWork>) {
         loop {
             self.beat.beat();
             match jobs.recv_timeout(LOOK) {
-                Ok(job) => self.reply(&job),
+                Ok(ReplyWork::Reply(job)) => self.reply(&job),
+                Ok(ReplyWork::Ahead(job)) => self.prepare(&job),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -161,6 +191,50 @@ impl ReplyStage {
             voice.wait(self, job);
             self.playback.end(job.turn);
         }
+    }
+
+    /// Lets the model read what the next prompt will begin with, in the language of the last round, or
+    /// the persona's. One that rests is loaded instead.
+    fn prepare(&self, job: &AheadJob) {
+        if !self.keeper.is_ready() || job.cancel.is_cancelled() {
+            return;
+        }
+        let persona = self.persona.load_full();
+        let rounds: Vec<Round> = job.history.rounds().cloned().collect();
+        let language = rounds.last().map_or(persona.language, |r| Language::of_text(&r.user));
+        let core = self.memory.call_within(RECALL_PATIENCE, |(_, memory)| memory.core_facts());
+        let Ok(core) = core else { return };
+        let parts = PromptParts {
+            persona: &persona,
+            language,
+            core: &core,
+            rounds: &rounds,
+            memories: &[],
+            moment: &Moment(jiff::Zoned::now()),
+            mood: "",
+            input: "",
+        };
+        let slot = self.llm_slot.load_full();
+        let reply = sampling(&self.settings, &persona, &slot).max_new_tokens;
+        let Ok(ahead) = self.builder(&slot, reply).ahead(&parts, slot.counter.as_ref()) else {
+            return;
+        };
+        let beat = self.llm.heartbeat();
+        let cancel = job.cancel.watched(move || beat.beat());
+        let sent = self.llm.send(move |llm| {
+            if let Err(error) = llm.prepare(&ahead, &cancel) {
+                tracing::debug!(%error, "the prompt's head was not read ahead");
+            }
+        });
+        if let Err(error) = sent {
+            tracing::debug!(%error, "the prompt's head is not read ahead");
+        }
+    }
+
+    /// For prompts that leave room for a reply of so many tokens.
+    fn builder(&self, slot: &LlmSlot, reply: u32) -> PromptBuilder<'_> {
+        let room = slot.context.saturating_sub(reply as usize);
+        PromptBuilder::new(&self.emotions, self.settings.budget.min(room))
     }
 
     fn think(
@@ -259,8 +333,7 @@ impl ReplyStage {
     ) -> Option<(Built, Generated)> {
         let slot = self.llm_slot.load_full();
         let mut params = sampling(&self.settings, parts.persona, &slot);
-        let room = slot.context.saturating_sub(params.max_new_tokens as usize);
-        let builder = PromptBuilder::new(&self.emotions, self.settings.budget.min(room));
+        let builder = self.builder(&slot, params.max_new_tokens);
         let mut ladder = Ladder::default();
         let mut parts = *parts;
         loop {
@@ -271,7 +344,9 @@ impl ReplyStage {
                     return None;
                 }
             };
-            let prompt = Prompt { turn: job.turn, messages: built.messages.clone(), params };
+            let begins_with = builder.tags(parts.language);
+            let messages = built.messages.clone();
+            let prompt = Prompt { turn: job.turn, messages, params, begins_with };
             if check {
                 speech.hold();
             }
@@ -279,6 +354,9 @@ impl ReplyStage {
                 Ok(generated) => return Some((built, generated)),
                 Err(error) if speech.is_silent() => {
                     tracing::warn!(%error, "the language model failed");
+                    if error.kind == ErrorKind::OutOfMemory {
+                        self.keeper.fell_short();
+                    }
                     match ladder.next(error.kind) {
                         Step::FewerTokens => params = Ladder::fewer_tokens(params),
                         Step::ShorterContext => {
@@ -303,9 +381,21 @@ impl ReplyStage {
         prompt: Prompt,
         speech: &mut Speech<'_>,
     ) -> Result<Generated, GeneratorError> {
+        let start = Instant::now();
+        let late = || start.elapsed() > self.settings.deadline;
+        while !self.keeper.is_ready() {
+            self.beat.beat();
+            if late() || job.cancel.is_cancelled() {
+                return Err(gone("it is being loaded"));
+            }
+            std::thread::sleep(WAKING);
+        }
         let (tokens, stream) = bounded::<TokenDelta>(TOKENS_AHEAD);
         let (done, wait) = bounded(1);
-        let (cancel, beat) = (job.cancel.clone(), self.llm.heartbeat());
+        let beat = self.llm.heartbeat();
+        // A long prompt is read for longer than a stage may be silent: each look is a sign of life.
+        let looked = beat.clone();
+        let cancel = job.cancel.watched(move || looked.beat());
         let stop = Cancel::new();
         let stopped = stop.clone();
         let restarts = self.llm.restarts();
@@ -324,8 +414,6 @@ impl ReplyStage {
             })
             .map_err(|e| gone(&e.to_string()))?;
         let lost = || self.llm.restarts() != restarts || !self.llm.is_alive();
-        let start = Instant::now();
-        let late = || start.elapsed() > self.settings.deadline;
         let mut guard = LoopGuard::new();
         let mut first = true;
         loop {
@@ -372,7 +460,8 @@ fn gone(why: &str) -> GeneratorError {
 /// model's context.
 fn sampling(settings: &ReplySettings, who: &PersonaProfile, slot: &LlmSlot) -> SamplingParams {
     let mut params = settings.profiles.of(who.generation);
-    let most = u32::try_from(slot.context / 4).unwrap_or(u32::MAX).max(32);
+    let most = (slot.context / 4).max(32).min(slot.reply);
+    let most = u32::try_from(most).unwrap_or(u32::MAX);
     params.max_new_tokens = params.max_new_tokens.min(most);
     if slot.greedy {
         params.temperature = 0.0;

@@ -17,7 +17,7 @@ use companion_types::{
     Cancel, Emotion, EmotionSet, GenerationProfile, Language, MemoryHit, MemoryId, MemoryNote,
     MemoryOrigin, PersonaProfile, RecallSource, ReplyDelta, Round, SamplingParams, TurnId,
 };
-use companiond::LmGenerator;
+use companiond::{LmGenerator, LmOptions};
 use serde::Deserialize;
 
 /// Measures a language model on held-out cases, with and without the rules.
@@ -218,7 +218,8 @@ impl Scene {
             repetition_penalty: 1.0,
             ..SamplingParams::default()
         };
-        let prompt = Prompt { turn: TurnId(1), messages: built.messages, params };
+        let prompt =
+            Prompt { turn: TurnId(1), messages: built.messages, params, begins_with: Vec::new() };
         let mut parser = TagParser::new(Arc::clone(emotions), Emotion::CALM);
         let mut text = String::new();
         let mut take = |deltas: Vec<ReplyDelta>| {
@@ -237,7 +238,8 @@ impl Scene {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let mut llm = LmGenerator::load(&arguments.model, 4096)?;
+    let mut llm =
+        LmGenerator::load(&arguments.model, &LmOptions { context: 4096, ..LmOptions::default() })?;
     let (emotions, rules) = (Arc::new(EmotionSet::default()), Rules::default());
     let cases = std::fs::read_to_string(&arguments.cases)
         .with_context(|| arguments.cases.display().to_string())?;

@@ -117,7 +117,7 @@ impl<S: ModelService> Model<S> {
         Ok(self.0.architecture())
     }
 
-    /// `on-disk`, `loading`, `loaded` or `failed`.
+    /// `on-disk`, `loading`, `loaded`, `resting` (out of memory until somebody speaks) or `failed`.
     #[zbus(property)]
     fn state(&self) -> fdo::Result<String> {
         Ok(self.0.state())

@@ -24,7 +24,7 @@ pub use facts::{Attribute, Fact, FactGrammar};
 pub use grounding::Check;
 pub use history::History;
 pub use moment::Moment;
-pub use ports::{Generated, Generator, GeneratorError, Prompt, StopReason, TokenCounter};
+pub use ports::{Ahead, Generated, Generator, GeneratorError, Prompt, StopReason, TokenCounter};
 pub use profiles::GenerationProfiles;
 pub use prompt::{Built, PromptBuilder, PromptParts};
 pub use repetition::LoopGuard;

@@ -22,6 +22,20 @@ pub struct Prompt {
     pub messages: Vec<Message>,
     /// How tokens are drawn.
     pub params: SamplingParams,
+    /// The reply begins with one of these; none: with anything. Who cannot hold a model to that leaves
+    /// it to the prompt's words.
+    pub begins_with: Vec<String>,
+}
+
+/// What is known before anybody says anything.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Ahead {
+    /// The head that is the same at every start and holds nothing that a person said; empty: none.
+    pub fixed: Vec<Message>,
+    /// The messages that the next prompt will begin with.
+    pub messages: Vec<Message>,
+    /// What its reply will begin with, as in [`Prompt::begins_with`].
+    pub begins_with: Vec<String>,
 }
 
 /// Why generation ended.
@@ -72,10 +86,10 @@ pub trait Generator: Send {
         sink: &mut dyn FnMut(TokenDelta) -> ControlFlow<()>,
     ) -> Result<Generated, GeneratorError>;
 
-    /// Reads `messages` into the KV cache, so that a later prompt that begins with them starts
+    /// Reads what is known ahead into the KV cache, so that a later prompt that begins with it starts
     /// sooner. Stops at `cancel`.
     ///
     /// # Errors
     /// When the model fails or memory is short.
-    fn prefill(&mut self, messages: &[Message], cancel: &Cancel) -> Result<(), GeneratorError>;
+    fn prepare(&mut self, ahead: &Ahead, cancel: &Cancel) -> Result<(), GeneratorError>;
 }

@@ -7,7 +7,7 @@ use companion_types::{
 
 use crate::error::DialogueError;
 use crate::moment::Moment;
-use crate::ports::TokenCounter;
+use crate::ports::{Ahead, TokenCounter};
 
 /// What goes into one prompt.
 #[derive(Debug, Clone, Copy)]
@@ -92,9 +92,33 @@ impl<'a> PromptBuilder<'a> {
         Self { emotions, budget }
     }
 
-    /// The messages that do not depend on the current input: the head that can be read ahead.
+    /// The tags that replies begin with in a language.
     #[must_use]
-    pub fn head(&self, parts: &PromptParts<'_>) -> Vec<Message> {
+    pub fn tags(&self, language: Language) -> Vec<String> {
+        let labels = self.emotions.labels().iter();
+        labels
+            .map(|l| format!("[{}]", if language == Language::En { &l.en } else { &l.zh }))
+            .collect()
+    }
+
+    /// What is known of the next prompt before anybody says anything. `parts` hold no input and no
+    /// memories.
+    ///
+    /// # Errors
+    /// When the persona alone is more than the budget.
+    pub fn ahead(
+        &self,
+        parts: &PromptParts<'_>,
+        counter: &dyn TokenCounter,
+    ) -> Result<Ahead, DialogueError> {
+        let mut messages = self.build(parts, counter)?.messages;
+        messages.pop();
+        let fixed = vec![Message::new(Role::System, self.fixed(parts))];
+        Ok(Ahead { fixed, messages, begins_with: self.tags(parts.language) })
+    }
+
+    /// The messages that do not depend on the current input: the head that can be read ahead.
+    fn head(&self, parts: &PromptParts<'_>) -> Vec<Message> {
         let mut messages = vec![Message::new(Role::System, self.system(parts))];
         messages.extend(parts.rounds.iter().flat_map(|round| {
             [
@@ -150,17 +174,11 @@ impl<'a> PromptBuilder<'a> {
         Ok(Built { messages, tokens, memories, dropped_rounds: first_round })
     }
 
-    fn system(&self, parts: &PromptParts<'_>) -> String {
-        let words = words(parts.language);
+    /// Who the companion is and how it answers: the same at every start, nothing that anybody said.
+    fn fixed(&self, parts: &PromptParts<'_>) -> String {
         let persona = parts.persona;
-        let tags: Vec<String> = self
-            .emotions
-            .labels()
-            .iter()
-            .map(|l| format!("[{}]", if parts.language == Language::En { &l.en } else { &l.zh }))
-            .collect();
-        let tags = tags.join(" ");
-        let mut text = match parts.language {
+        let tags = self.tags(parts.language).join(" ");
+        match parts.language {
             Language::En => format!(
                 "You are {}, {}\nBegin every reply with one emotion tag from: {tags}.\n\
                  Say only what the memories say; if you do not know, say so.\n",
@@ -171,7 +189,12 @@ impl<'a> PromptBuilder<'a> {
                  只说记忆里有的事；不知道就说不知道。\n",
                 persona.name_zh, persona.persona_zh
             ),
-        };
+        }
+    }
+
+    fn system(&self, parts: &PromptParts<'_>) -> String {
+        let mut text = self.fixed(parts);
+        let words = words(parts.language);
         text.push_str(words.about);
         if parts.core.is_empty() {
             text.push(' ');
@@ -343,5 +366,35 @@ mod tests {
             builder.build(&parts, &Chars),
             Err(DialogueError::InputTooLong { budget: 500, .. })
         ));
+    }
+
+    #[test]
+    fn what_is_read_ahead_is_the_head_of_the_prompt_that_comes() {
+        let emotions = EmotionSet::default();
+        let (persona, moment) = (persona(), moment());
+        let core = [hit("用户叫小明", MemoryOrigin::Note).note];
+        let rounds = [Round { user: "你好".into(), assistant: "[开心] 你好！".into() }];
+        let parts = PromptParts {
+            persona: &persona,
+            language: Language::Zh,
+            core: &core,
+            rounds: &rounds,
+            memories: &[],
+            moment: &moment,
+            mood: "",
+            input: "",
+        };
+        let builder = PromptBuilder::new(&emotions, 10_000);
+        let ahead = builder.ahead(&parts, &Chars).unwrap();
+        let memories = [hit("我有一只猫", MemoryOrigin::Said)];
+        let said =
+            PromptParts { memories: &memories, mood: "平静", input: "我叫什么", ..parts };
+        let built = builder.build(&said, &Chars).unwrap();
+        assert_eq!(ahead.messages.len(), 3);
+        assert!(built.messages.starts_with(&ahead.messages));
+        let (fixed, system) = (&ahead.fixed[0].content, &ahead.messages[0].content);
+        assert!(system.starts_with(fixed.as_str()));
+        assert!(!fixed.contains("小明") && system.contains("小明"));
+        assert_eq!(ahead.begins_with[0], "[开心]");
     }
 }

@@ -30,7 +30,7 @@ pub use speculation::{DraftModel, Drafter, PromptLookup};
 use crate::EngineError;
 use crate::chat_template::{ChatMessage, ChatTemplate};
 use crate::constraint::Vocabulary;
-use crate::models::decoder::{Architecture, CacheFork, KvPrecision};
+use crate::models::decoder::{Architecture, CacheFork, KvPrecision, MemoryPlan, plan};
 use crate::tokenizer::TextTokenizer;
 use crate::weights::GgufFile;
 
@@ -122,6 +122,20 @@ impl CausalLm {
             fingerprint,
             vocabulary: None,
         })
+    }
+
+    /// What the model in `directory` will take in memory with contexts of `max_context` tokens. Loads
+    /// nothing.
+    ///
+    /// # Errors
+    /// When a description is missing or damaged, or a tensor is missing.
+    pub fn plan(
+        directory: &Path,
+        max_context: usize,
+        arithmetic: Arithmetic,
+    ) -> Result<MemoryPlan, EngineError> {
+        let gguf = gguf_in(directory);
+        plan(gguf.as_deref().unwrap_or(directory), arithmetic, max_context)
     }
 
     /// The bytes of the tokens, for forms of replies ([`crate::constraint::Grammar`]). Made at the first

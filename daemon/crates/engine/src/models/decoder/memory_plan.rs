@@ -45,7 +45,8 @@ impl MemoryPlan {
     }
 }
 
-/// The plan for a release directory or a `.gguf` file, at a context of `context` tokens.
+/// The plan for a release directory or a `.gguf` file, at a context of `context` tokens or the model's
+/// own longest, whichever is less.
 ///
 /// # Errors
 /// When a description is missing or damaged, or a tensor is missing.
@@ -57,10 +58,12 @@ pub fn plan(
     if path.is_file() {
         let file = GgufFile::open(path)?;
         let config = DecoderConfig::of_gguf(&file)?;
+        let context = context.min(config.max_position_embeddings);
         return Planner { config: &config, files: Files::Gguf(&file), zeros: false }
             .plan(arithmetic, context);
     }
     let config = DecoderConfig::read(path)?;
+    let context = context.min(config.max_position_embeddings);
     let weights = ShardedWeights::open(path)?;
     let zeros = zeros_differ(&config, &Settings::open(&path.join("config.json"))?)?;
     Planner { config: &config, files: Files::Release(&weights), zeros }.plan(arithmetic, context)
