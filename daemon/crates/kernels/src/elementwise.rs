@@ -15,7 +15,7 @@ macro_rules! chosen {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the instructions were detected ([`Isa::detect`]).
             #[expect(unsafe_code, reason = "instructions chosen at run time")]
-            Isa::Avx2 => unsafe { wide($($argument),*) },
+            Isa::Avx2 | Isa::Avx512Vnni => unsafe { wide($($argument),*) },
             _ => $name($($argument),*),
         }
     }};

@@ -7,6 +7,9 @@ pub enum Isa {
     Scalar,
     /// AVX2, FMA and F16C.
     Avx2,
+    /// The same and AVX-512 (F, BW, VL) with VNNI, for the integer products; everything else is as with
+    /// AVX2.
+    Avx512Vnni,
 }
 
 impl Isa {
@@ -18,7 +21,11 @@ impl Isa {
             && is_x86_feature_detected!("fma")
             && is_x86_feature_detected!("f16c")
         {
-            return Self::Avx2;
+            let wide = is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512vnni");
+            return if wide { Self::Avx512Vnni } else { Self::Avx2 };
         }
         Self::Scalar
     }
@@ -26,7 +33,8 @@ impl Isa {
     /// All sets that this machine has, the plain one first.
     #[must_use]
     pub fn available() -> Vec<Self> {
-        [Self::Scalar, Self::Avx2].into_iter().filter(|isa| *isa <= Self::detect()).collect()
+        let all = [Self::Scalar, Self::Avx2, Self::Avx512Vnni];
+        all.into_iter().filter(|isa| *isa <= Self::detect()).collect()
     }
 
     /// Its usual name.
@@ -35,6 +43,7 @@ impl Isa {
         match self {
             Self::Scalar => "scalar",
             Self::Avx2 => "avx2",
+            Self::Avx512Vnni => "avx512-vnni",
         }
     }
 }

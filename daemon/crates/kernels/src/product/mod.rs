@@ -4,6 +4,8 @@
 
 mod scalar;
 #[cfg(target_arch = "x86_64")]
+mod vnni;
+#[cfg(target_arch = "x86_64")]
 mod x86;
 
 use crate::activations::{PANEL, Panel};
@@ -128,8 +130,12 @@ fn tile_product<const R: usize>(
         // SAFETY: the instructions were detected ([`Isa::detect`]).
         #[expect(unsafe_code, reason = "instructions chosen at run time")]
         Isa::Avx2 => unsafe { x86::tile(matrix, tile, panel) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the instructions were detected ([`Isa::detect`]).
+        #[expect(unsafe_code, reason = "instructions chosen at run time")]
+        Isa::Avx512Vnni => unsafe { vnni::tile(matrix, tile, panel) },
         #[cfg(not(target_arch = "x86_64"))]
-        Isa::Avx2 => scalar::tile(matrix, tile, panel),
+        Isa::Avx2 | Isa::Avx512Vnni => scalar::tile(matrix, tile, panel),
     }
 }
 
