@@ -19,7 +19,7 @@ use crate::config::{SelfHearingMode, Settings, TtsSettings};
 use crate::error::DaemonError;
 use crate::health::{Health, Stage, Watched};
 use crate::hear::{Ears, FrameSource};
-use crate::models::{Keeper, LLM_LOOK, Loader, MachineMemory, Slots};
+use crate::models::{self, FreeMemory, GpuMemory, Keeper, LLM_LOOK, Loader, MachineMemory, Slots};
 use crate::profiles::ProfileBook;
 use crate::recollection::{Opened, Recollection};
 use crate::turn::{
@@ -108,15 +108,21 @@ impl App {
         let voice = voices::open(&settings, voice_of(&settings, &persona))?;
         let (model, took, failed) = (voice.model, voice.took, voice.failed);
         let tts = Arc::new(Worker::start("tts", voice.port, voice.again)?);
-        let (folders, models) = (&settings.paths.models, &settings.models);
+        let (folders, named) = (&settings.paths.models, &settings.models);
+        let gpu = models::gpu(&settings.llm);
+        let memory: Arc<dyn FreeMemory> = match &gpu {
+            Some(gpu) => Arc::new(GpuMemory(gpu.clone())),
+            None => Arc::new(MachineMemory::default()),
+        };
         let loader = Loader {
+            gpu,
             settings: settings.llm.clone(),
             prompt: settings.dialogue.context_budget_tokens,
             remote: settings.remote.clone(),
             heads: settings.paths.state.join("heads"),
-            memory: Arc::new(MachineMemory::default()),
+            memory,
         };
-        let slots = Slots::start(folders, models, loader, opened.recollection.clone())?;
+        let slots = Slots::start(folders, named, loader, opened.recollection.clone())?;
         let slots = Arc::new(slots);
         slots.speaks(&model, took, failed);
         let persona = Arc::new(ArcSwap::from_pointee(persona));

@@ -1,7 +1,7 @@
 //! What is wrong and what to do about it.
 
 use crate::app::App;
-use crate::config::AudioBackend;
+use crate::config::{AudioBackend, ComputeDevice};
 use crate::devices::DeviceStatus;
 use crate::health::StageState;
 use crate::models::{ModelState, Slot};
@@ -137,6 +137,15 @@ fn models(app: &App, found: &mut Vec<Finding>) {
 /// What the language model had to give up, and shortage since the start.
 fn memory(app: &App, found: &mut Vec<Finding>) {
     let slots = app.slots();
+    if app.settings().llm.device == ComputeDevice::Cuda && !slots.has_gpu() {
+        found.push(finding(
+            "llm.no-gpu",
+            2,
+            "llm.device is cuda, and no GPU can be used: the language model computes on the processor".to_owned(),
+            "Install the card's driver (nvidia-smi must list the card) and a build with CUDA kernels (packaging/cuda/build), or set llm.device = \"auto\".",
+            "nvidia-smi -L",
+        ));
+    }
     let id = slots.in_slots().into_iter().find_map(|(slot, id)| id.filter(|_| slot == Slot::Llm));
     if let Some(id) = id
         && let Some(placement) = slots.placement(&id)

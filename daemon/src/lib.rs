@@ -30,8 +30,8 @@ pub use backend::{
 };
 pub use cli::{Arguments, BusArgument};
 pub use config::{
-    AsrSettings, AudioBackend, AudioSettings, BusChoice, BusSettings, ConfigError, ConfigSources,
-    DialogueSettings, EmotionSettings, HealthSettings, KvCacheChoice, LlmSettings,
+    AsrSettings, AudioBackend, AudioSettings, BusChoice, BusSettings, ComputeDevice, ConfigError,
+    ConfigSources, DialogueSettings, EmotionSettings, HealthSettings, KvCacheChoice, LlmSettings,
     MemoryRoomSettings, ModelSettings, PathSettings, ProfileSettings, SelfHearingMode, Settings,
     Speculation, TtsSettings, load as load_settings,
 };

@@ -15,7 +15,7 @@ use companion_engine::models::causal_lm::{
 use companion_engine::models::decoder::{KvPrecision, MemoryPlan};
 use companion_engine::sampling::SamplingOptions;
 use companion_engine::tokenizer::TextTokenizer;
-use companion_engine::{Device, EngineError};
+use companion_engine::{Device, EngineError, Gpu};
 use companion_types::{Cancel, Message, SamplingParams, TokenDelta};
 
 use super::kind_of;
@@ -54,8 +54,10 @@ pub enum Guessing {
 }
 
 /// How a model is loaded.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct LmOptions {
+    /// The GPU it computes on; none: the processor.
+    pub gpu: Option<Gpu>,
     /// Tokens of prompt and reply together at most.
     pub context: usize,
     /// Whether the KV cache is of eight bits, where the model can keep it so.
@@ -88,6 +90,10 @@ impl std::fmt::Debug for LmGenerator {
     }
 }
 
+fn arithmetic(gpu: Option<&Gpu>) -> Arithmetic {
+    gpu.map_or_else(Arithmetic::fastest, |gpu| Arithmetic::Gpu(gpu.clone()))
+}
+
 fn failed(error: &EngineError) -> GeneratorError {
     GeneratorError { message: error.to_string(), kind: kind_of(error) }
 }
@@ -105,7 +111,12 @@ impl LmGenerator {
     /// When a file is missing, damaged or of a kind that is not built.
     pub fn load(directory: &Path, options: &LmOptions) -> Result<Self, EngineError> {
         let load = |directory: &Path| {
-            CausalLm::load(directory, &Device::Cpu, options.context, Arithmetic::fastest())
+            CausalLm::load(
+                directory,
+                &Device::Cpu,
+                options.context,
+                arithmetic(options.gpu.as_ref()),
+            )
         };
         let mut model = load(directory)?;
         if options.eight_bit_cache {
@@ -134,12 +145,17 @@ impl LmGenerator {
         Ok(Self { model, guessing, head, forms: Vec::new() })
     }
 
-    /// What the model in `directory` will take in memory at contexts of `context` tokens. Loads nothing.
+    /// What the model in `directory` will take in the GPU's memory, or the machine's, at contexts of
+    /// `context` tokens. Loads nothing.
     ///
     /// # Errors
     /// When a description is missing or damaged, or a tensor is missing.
-    pub fn plan(directory: &Path, context: usize) -> Result<MemoryPlan, EngineError> {
-        CausalLm::plan(directory, context, Arithmetic::fastest())
+    pub fn plan(
+        directory: &Path,
+        context: usize,
+        gpu: Option<&Gpu>,
+    ) -> Result<MemoryPlan, EngineError> {
+        CausalLm::plan(directory, context, arithmetic(gpu))
     }
 
     /// Tokens of prompt and reply together at most.

@@ -27,6 +27,9 @@ pub(crate) fn kind_of(error: &EngineError) -> ErrorKind {
         EngineError::Read { .. } => ErrorKind::NotFound,
         EngineError::Input { .. } => ErrorKind::InvalidArgument,
         EngineError::Write { .. } => ErrorKind::Internal,
+        EngineError::Gpu(companion_engine::GpuError::Memory { .. }) => ErrorKind::OutOfMemory,
+        EngineError::Gpu(companion_engine::GpuError::Driver { .. }) => ErrorKind::Internal,
+        EngineError::Gpu(_) => ErrorKind::Unavailable,
         EngineError::Malformed { .. }
         | EngineError::Cache { .. }
         | EngineError::Config { .. }

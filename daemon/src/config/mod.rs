@@ -8,7 +8,8 @@ mod settings;
 pub use error::ConfigError;
 pub use layers::{ConfigSources, load};
 pub use settings::{
-    AsrSettings, AudioBackend, AudioSettings, BusChoice, BusSettings, DialogueSettings,
-    EmotionSettings, HealthSettings, KvCacheChoice, LlmSettings, MemoryRoomSettings, ModelSettings,
-    PathSettings, ProfileSettings, SelfHearingMode, Settings, Speculation, TtsSettings,
+    AsrSettings, AudioBackend, AudioSettings, BusChoice, BusSettings, ComputeDevice,
+    DialogueSettings, EmotionSettings, HealthSettings, KvCacheChoice, LlmSettings,
+    MemoryRoomSettings, ModelSettings, PathSettings, ProfileSettings, SelfHearingMode, Settings,
+    Speculation, TtsSettings,
 };

@@ -307,12 +307,29 @@ pub enum Speculation {
     Draft,
 }
 
+/// Where the language model computes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ComputeDevice {
+    /// On a GPU where this build and this machine have one, otherwise on the processor.
+    #[default]
+    Auto,
+    /// On the processor.
+    Cpu,
+    /// On a GPU; where there is none, that is a fault to be told, and the processor takes its place.
+    Cuda,
+}
+
 /// `[llm]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LlmSettings {
     /// Smaller model that is loaded where `models.llm` does not fit or cannot be loaded; empty: none.
     pub fallback: String,
+    /// Where it computes.
+    pub device: ComputeDevice,
+    /// Which GPU, from 0.
+    pub gpu: usize,
     /// What the KV cache is kept in.
     pub kv_cache: KvCacheChoice,
     /// The language model takes no more than this, MiB; 0: what is free.
@@ -333,6 +350,8 @@ impl Default for LlmSettings {
     fn default() -> Self {
         Self {
             fallback: String::new(),
+            device: ComputeDevice::Auto,
+            gpu: 0,
             kv_cache: KvCacheChoice::Auto,
             memory_limit_mb: 0,
             memory_reserve_mb: 256,

@@ -1,7 +1,9 @@
-//! How much of the machine's memory is free for this process: the least of what the kernel says is
-//! available and what the limits of its control groups leave. Reads files of the kernel, nothing else.
+//! How much memory is free for this process. On the machine: the least of what the kernel says is
+//! available and what the limits of its control groups leave; on a GPU: what its driver says.
 
 use std::path::{Path, PathBuf};
+
+use companion_engine::Gpu;
 
 /// Measures free memory.
 pub(crate) trait FreeMemory: Send + Sync {
@@ -19,6 +21,16 @@ pub(crate) struct MachineMemory {
 impl Default for MachineMemory {
     fn default() -> Self {
         Self { proc: "/proc".into(), groups: "/sys/fs/cgroup".into() }
+    }
+}
+
+/// Of a GPU.
+#[derive(Debug, Clone)]
+pub(crate) struct GpuMemory(pub(crate) Gpu);
+
+impl FreeMemory for GpuMemory {
+    fn free(&self) -> Option<usize> {
+        self.0.memory().ok().map(|memory| memory.free)
     }
 }
 

@@ -53,6 +53,7 @@ impl House {
             settings: settings.llm,
             prompt: settings.dialogue.context_budget_tokens,
             remote: settings.remote,
+            gpu: None,
             heads: folder.path().join("heads"),
             memory: Arc::clone(&free) as Arc<dyn FreeMemory>,
         };

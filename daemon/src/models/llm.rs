@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use companion_dialogue::{Generator, TokenCounter};
 use companion_engine::models::causal_lm::is_greedy;
+use companion_engine::{Gpu, GpuError};
 use companion_remote::RemoteSettings;
 
 use super::free_memory::FreeMemory;
@@ -15,7 +16,7 @@ use super::{Catalogue, Slot};
 use crate::backend::{
     EmptyGenerator, GuessedTokens, Guessing, LmGenerator, LmOptions, RemoteGenerator,
 };
-use crate::config::{LlmSettings, Speculation};
+use crate::config::{ComputeDevice, LlmSettings, Speculation};
 use crate::error::DaemonError;
 use crate::turn::LlmSlot;
 use crate::worker::MakePort;
@@ -51,12 +52,32 @@ impl TokenCounter for NoTokens {
 /// What failed on the way down: the model's id and why.
 pub(super) type Failure = (String, DaemonError);
 
+/// The GPU that the settings ask for, where there is one.
+pub(crate) fn gpu(settings: &LlmSettings) -> Option<Gpu> {
+    let wanted = match settings.device {
+        ComputeDevice::Cpu => return None,
+        ComputeDevice::Auto if !Gpu::is_built() => return None,
+        ComputeDevice::Auto => false,
+        ComputeDevice::Cuda => true,
+    };
+    match Gpu::open(settings.gpu) {
+        Ok(gpu) => Some(gpu),
+        Err(GpuError::NoDriver | GpuError::NoDevice { .. }) if !wanted => None,
+        Err(error) => {
+            tracing::error!(%error, "llm.device: the language model computes on the processor");
+            None
+        }
+    }
+}
+
 /// Loads language models.
 pub(crate) struct Loader {
     pub(crate) settings: LlmSettings,
     /// Tokens of a prompt that are wished for.
     pub(crate) prompt: usize,
     pub(crate) remote: RemoteSettings,
+    /// The GPU that models are loaded on; none: they compute on the processor.
+    pub(crate) gpu: Option<Gpu>,
     /// Where heads of prompts are kept.
     pub(crate) heads: PathBuf,
     pub(crate) memory: Arc<dyn FreeMemory>,
@@ -81,7 +102,10 @@ impl Loader {
         free: Option<usize>,
     ) -> Result<Placement, DaemonError> {
         let wish = Wish { prompt: self.prompt, kv: self.settings.kv_cache, free };
-        place(wish, |context| LmGenerator::plan(directory, context)).map_err(|error| match error {
+        let gpu = self.gpu.as_ref();
+        let placed = place(wish, |context| LmGenerator::plan(directory, context, gpu));
+        let name = gpu.map(|gpu| gpu.name().to_owned());
+        placed.map(|placement| Placement { gpu: name, ..placement }).map_err(|error| match error {
             PlacementError::Plan(source) => {
                 DaemonError::Model { slot: "llm", source: Box::new(source) }
             }
@@ -98,6 +122,7 @@ impl Loader {
             }
         };
         LmOptions {
+            gpu: self.gpu.clone(),
             context: placement.context,
             eight_bit_cache: placement.eight,
             guessing: match self.settings.speculation {

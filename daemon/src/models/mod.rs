@@ -8,9 +8,9 @@ mod llm;
 mod placement;
 mod slots;
 
-pub(crate) use free_memory::MachineMemory;
+pub(crate) use free_memory::{FreeMemory, GpuMemory, MachineMemory};
 pub(crate) use keeping::{Keeper, LOOK as LLM_LOOK};
-pub(crate) use llm::Loader;
+pub(crate) use llm::{Loader, gpu};
 
 pub(crate) use catalogue::{Catalogue, ModelInfo, Slot};
 pub(crate) use slots::{ModelState, Slots};

@@ -53,16 +53,19 @@ pub(crate) struct Placement {
     pub(crate) bytes: usize,
     /// What was given up, the first step first.
     pub(crate) rungs: Vec<Rung>,
+    /// The GPU it lies on; none: the machine's own memory.
+    pub(crate) gpu: Option<String>,
 }
 
 impl Placement {
     /// In words, for those who look at the model.
     pub(crate) fn describe(&self) -> String {
         let mut text = format!(
-            "context of {} tokens, {} KV cache, {} MiB",
+            "context of {} tokens, {} KV cache, {} MiB of {}",
             self.context,
             if self.eight { "8-bit" } else { "plain" },
-            self.bytes.div_ceil(1 << 20)
+            self.bytes.div_ceil(1 << 20),
+            self.gpu.as_deref().unwrap_or("memory")
         );
         if !self.rungs.is_empty() {
             let rungs: Vec<String> = self.rungs.iter().map(Rung::to_string).collect();
@@ -140,7 +143,7 @@ pub(crate) fn place(
                 ];
                 rungs.splice(0..0, shorter.into_iter().flatten());
                 let context = prompt + reply;
-                return Ok(Placement { prompt, reply, context, eight, bytes, rungs });
+                return Ok(Placement { prompt, reply, context, eight, bytes, rungs, gpu: None });
             }
             least = least.min(bytes);
         }
@@ -225,7 +228,7 @@ mod tests {
         let text = placed(1535, KvCacheChoice::Auto).unwrap().describe();
         assert_eq!(
             text,
-            "context of 2560 tokens, 8-bit KV cache, 102 MiB; memory is short: replies of at most 512 \
+            "context of 2560 tokens, 8-bit KV cache, 102 MiB of memory; memory is short: replies of at most 512 \
              tokens, prompts of at most 2048 tokens, KV cache in 8 bits"
         );
     }

@@ -167,6 +167,11 @@ impl Slots {
         &self.stages
     }
 
+    /// Whether language models compute on a GPU.
+    pub(crate) fn has_gpu(&self) -> bool {
+        self.loader.gpu.is_some()
+    }
+
     /// Looks through the folders again.
     pub(crate) fn rescan(&self) -> Vec<ModelInfo> {
         let folders = self.table().catalogue.folders().to_vec();

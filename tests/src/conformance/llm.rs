@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow, ensure};
-use companion_engine::Device;
+use anyhow::{Context as _, anyhow};
 use companion_engine::chat_template::ChatTemplate;
-use companion_engine::models::decoder::{Architecture, Decoder, IntegerDecoder};
+use companion_engine::models::decoder::{Architecture, CudaDecoder, Decoder, IntegerDecoder};
 use companion_engine::sampling::{SamplingOptions, filter, softmax};
 use companion_engine::tokenizer::{TextStream, TextTokenizer};
+use companion_engine::{Device, Gpu, GpuKvPrecision};
 use serde_json::Value;
 
 use super::asr::layout::{entries, folders, json, name};
@@ -23,6 +23,12 @@ const EXACT: Limits = (1e-4, 1e-3);
 const INT8: Limits = (5e-2, 6e-2);
 /// Integer arithmetic against the exact reference, relative L2: the same.
 const INTEGER: f64 = INT8.0;
+
+/// A GPU's half-precision activations and eight-bit output map against the exact reference, relative L2: below the
+/// 6e-2 of a cache that is off by one position.
+const GPU: f64 = 2e-2;
+/// Tokens of a fixture's context at most.
+const GPU_CONTEXT: usize = 2048;
 
 /// Finds the cases below `folder`.
 ///
@@ -137,6 +143,29 @@ fn integer(
     Ok(())
 }
 
+/// The same on a GPU, or its kernels on the CPU.
+fn gpu(
+    model: &mut CudaDecoder,
+    case: &Value,
+    expected: &BTreeMap<String, HostTensor>,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let name = case["name"].as_str().unwrap_or_default();
+    let Some(want) = expected.get(&format!("decode.{name}")) else { return Ok(()) };
+    let read = |model: &mut CudaDecoder, ids: &[u32]| -> anyhow::Result<Vec<f32>> {
+        let logits = model.forward_until(ids, 1, &|| false)?;
+        Ok(logits.context("it was not stopped")?.to_vec())
+    };
+    model.truncate(0);
+    let mut values = read(model, &ids(&case["ids"]))?;
+    for token in ids(&case["greedy_ids"]).iter().take(want.shape[0] - 1) {
+        values.extend(read(model, &[*token])?);
+    }
+    let got = HostTensor::new(&want.shape, values);
+    findings.tensor(&format!("gpu.{name}"), &got, want, Tolerance::rel_l2(GPU));
+    Ok(())
+}
+
 /// One model against its recorded logits.
 struct Run {
     weights: PathBuf,
@@ -157,11 +186,23 @@ fn host(tensor: &candle_core::Tensor) -> anyhow::Result<HostTensor> {
 
 impl Run {
     fn check(&self, settings: &Settings, findings: &mut Findings) -> anyhow::Result<()> {
-        ensure!(settings.device == DeviceChoice::Cpu, "this build has no CUDA");
         let mut model = Decoder::load(&self.weights, &Device::Cpu)?;
         let expected = tensors::read(&self.logits)?;
         let described = json(&self.described)?;
         let cases = described["cases"].as_array().context("no cases")?;
+        let device = match settings.device {
+            DeviceChoice::Cpu => None,
+            DeviceChoice::Cuda => Some(Gpu::open(0)?),
+            DeviceChoice::Emulated => Some(Gpu::emulated()),
+        };
+        if let Some(device) = device {
+            let precision = GpuKvPrecision::Half;
+            let mut model = CudaDecoder::from_decoder(model, &device, GPU_CONTEXT, precision)?;
+            for case in cases {
+                gpu(&mut model, case, &expected, findings)?;
+            }
+            return Ok(());
+        }
         for case in cases {
             let name = case["name"].as_str().context("a case without a name")?;
             self.prefill(&mut model, case, name, &expected, findings)?;

@@ -22,6 +22,8 @@ pub enum DeviceChoice {
     Cpu,
     /// The first CUDA device.
     Cuda,
+    /// The sources of its kernels, compiled for the processor: slow, and proves them without a GPU.
+    Emulated,
 }
 
 /// A group of fixtures; each has a layout of its own.

@@ -93,6 +93,9 @@ pub enum EngineError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A GPU did not do what was asked.
+    #[error(transparent)]
+    Gpu(companion_cuda::Error),
     /// A computation failed on its device.
     #[error("computing {stage} failed: {source}")]
     Compute {

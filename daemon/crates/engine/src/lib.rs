@@ -21,4 +21,5 @@ pub mod tokenizer;
 pub mod weights;
 
 pub use candle_core::Device;
+pub use companion_cuda::{Device as Gpu, Error as GpuError, KvPrecision as GpuKvPrecision};
 pub use error::EngineError;

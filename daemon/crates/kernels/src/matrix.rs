@@ -238,6 +238,49 @@ impl Matrix {
         }
     }
 
+    /// How wide the codes are.
+    #[must_use]
+    pub fn codes(&self) -> Codes {
+        self.codes
+    }
+
+    /// Inputs of a group, a multiple of the block; the last may be shorter.
+    #[must_use]
+    pub fn group(&self) -> usize {
+        self.group_blocks * BLOCK
+    }
+
+    /// The codes of one output as they were given, into `row` of as many values as there are inputs: for
+    /// who packs them in another order.
+    ///
+    /// # Panics
+    /// When there is no such output.
+    pub fn codes_of(&self, output: usize, row: &mut [u8]) {
+        assert!(output < self.outputs, "output {output} of {}", self.outputs);
+        for (input, code) in row.iter_mut().enumerate().take(self.inputs) {
+            *code = self.code(output, input);
+        }
+    }
+
+    fn group_at(&self, output: usize, group: usize) -> usize {
+        (output / TILE * self.groups() + group) * TILE + output % TILE
+    }
+
+    /// Scale of an output's group.
+    #[must_use]
+    pub fn scale(&self, output: usize, group: usize) -> f16 {
+        self.scales[self.group_at(output, group)]
+    }
+
+    /// Zero point of an output's group.
+    #[must_use]
+    pub fn zero(&self, output: usize, group: usize) -> u8 {
+        match &self.zeros {
+            Zeros::Same(zero) => *zero,
+            Zeros::Each(each) => each[self.group_at(output, group)],
+        }
+    }
+
     /// Weights of one output, into `row` of as many values as there are inputs: an embedding's row, and
     /// what the products are compared with.
     ///
@@ -247,13 +290,8 @@ impl Matrix {
         assert!(output < self.outputs, "output {output} of {}", self.outputs);
         for (input, value) in row.iter_mut().enumerate().take(self.inputs) {
             let group = input / BLOCK / self.group_blocks;
-            let at = (output / TILE * self.groups() + group) * TILE + output % TILE;
-            let zero = match &self.zeros {
-                Zeros::Same(zero) => *zero,
-                Zeros::Each(each) => each[at],
-            };
-            let code = f32::from(self.code(output, input)) - f32::from(zero);
-            *value = self.scales[at].to_f32() * code;
+            let code = f32::from(self.code(output, input)) - f32::from(self.zero(output, group));
+            *value = self.scale(output, group).to_f32() * code;
         }
     }
 }
@@ -309,6 +347,13 @@ mod tests {
                     let want = scale(o, i / 64).to_f32() * (f32::from(code(o, i)) - zero);
                     assert_eq!(*value, want, "{codes:?} {o} {i}");
                 }
+                let mut given = vec![0; 70];
+                packed.codes_of(o, &mut given);
+                assert!((0..70).all(|i| given[i] == code(o, i)), "{codes:?} {o}");
+                assert_eq!(
+                    (packed.zero(o, 1), packed.scale(o, 1)),
+                    ((o % 3 + 1) as u8, scale(o, 1))
+                );
             }
         }
     }

@@ -69,6 +69,8 @@ fn model(folder: &Path, place: &Path, name: &str) -> anyhow::Result<Vec<Case>> {
 pub fn device(settings: &Settings) -> anyhow::Result<Device> {
     match settings.device {
         DeviceChoice::Cpu => Ok(Device::Cpu),
-        DeviceChoice::Cuda => Ok(Device::new_cuda(0)?),
+        DeviceChoice::Cuda | DeviceChoice::Emulated => {
+            Err(anyhow::anyhow!("this group runs on the CPU alone"))
+        }
     }
 }

@@ -91,7 +91,8 @@ impl CausalLm {
                 problem: Architecture::unknown(&architecture),
             });
         }
-        let model = Model::load(gguf.as_deref().unwrap_or(directory), device, arithmetic)?;
+        let model =
+            Model::load(gguf.as_deref().unwrap_or(directory), device, arithmetic, max_context)?;
         // A GGUF may lie alone: it has the tokenizer and the template within.
         let inside = match &gguf {
             Some(path) if !directory.join("tokenizer.json").is_file() => {
@@ -135,7 +136,7 @@ impl CausalLm {
         arithmetic: Arithmetic,
     ) -> Result<MemoryPlan, EngineError> {
         let gguf = gguf_in(directory);
-        plan(gguf.as_deref().unwrap_or(directory), arithmetic, max_context)
+        plan(gguf.as_deref().unwrap_or(directory), &arithmetic, max_context)
     }
 
     /// The bytes of the tokens, for forms of replies ([`crate::constraint::Grammar`]). Made at the first
@@ -214,10 +215,10 @@ impl CausalLm {
     /// Keeps the cache in `precision` from now on; what is cached is forgotten.
     ///
     /// # Errors
-    /// When the model computes exactly: its cache is f32.
+    /// When the model computes exactly: its cache is f32, or a GPU's memory is full.
     pub fn set_cache_precision(&mut self, precision: KvPrecision) -> Result<(), EngineError> {
         self.forget();
-        if self.model.set_cache_precision(precision) {
+        if self.model.set_cache_precision(precision)? {
             return Ok(());
         }
         Err(EngineError::Input {

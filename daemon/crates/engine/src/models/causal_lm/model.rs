@@ -6,11 +6,12 @@ use candle_core::Device;
 
 use crate::EngineError;
 use crate::models::decoder::{
-    CacheFork, CacheShape, Decoder, DecoderConfig, IntegerDecoder, KvPrecision,
+    CacheFork, CacheShape, CudaDecoder, Decoder, DecoderConfig, IntegerDecoder, KvPrecision,
 };
+use crate::{Gpu, GpuError, GpuKvPrecision};
 
 /// How a model computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Arithmetic {
     /// In f32, as the reference.
     Exact,
@@ -20,6 +21,8 @@ pub enum Arithmetic {
         /// Threads, the calling one among them.
         threads: usize,
     },
+    /// On this GPU ([`CudaDecoder`]): integers stay integers, plain weights become half precision.
+    Gpu(Gpu),
 }
 
 impl Arithmetic {
@@ -34,15 +37,21 @@ impl Arithmetic {
 pub(super) enum Model {
     Exact(Box<Decoder>),
     Integer(Box<IntegerDecoder>),
+    Gpu(Box<CudaDecoder>),
 }
 
 impl Model {
-    /// Chooses. A map that integers cannot hold leaves the exact one, which needs loading again.
+    /// Chooses. A map that integers cannot hold leaves the exact one, which needs loading again. A GPU's
+    /// cache has room for `context` tokens from the start.
     pub(super) fn load(
         path: &Path,
         device: &Device,
         arithmetic: Arithmetic,
+        context: usize,
     ) -> Result<Self, EngineError> {
+        if let Arithmetic::Gpu(gpu) = arithmetic {
+            return Self::on_gpu(path, &gpu, context);
+        }
         let exact = Decoder::load(path, device)?;
         let Arithmetic::Integer { threads } = arithmetic else {
             return Ok(Self::Exact(Box::new(exact)));
@@ -64,10 +73,29 @@ impl Model {
         }
     }
 
+    fn on_gpu(path: &Path, gpu: &Gpu, context: usize) -> Result<Self, EngineError> {
+        let exact = Decoder::load(path, &Device::Cpu)?;
+        let context = context.min(exact.config().max_position_embeddings);
+        match CudaDecoder::from_decoder(exact, gpu, context, GpuKvPrecision::Half) {
+            Ok(model) => {
+                let (weights, kv) = model.bytes();
+                tracing::info!(gpu = gpu.name(), weights, kv, "the language model is on the GPU");
+                Ok(Self::Gpu(Box::new(model)))
+            }
+            // A model of sizes that the kernels were not built for.
+            Err(EngineError::Gpu(error @ GpuError::Shape { .. })) => {
+                tracing::warn!(%error, "no kernels for this model: it computes on the CPU");
+                Self::load(path, &Device::Cpu, Arithmetic::fastest(), context)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     pub(super) fn config(&self) -> &DecoderConfig {
         match self {
             Self::Exact(model) => model.config(),
             Self::Integer(model) => model.config(),
+            Self::Gpu(model) => model.config(),
         }
     }
 
@@ -75,6 +103,7 @@ impl Model {
         match self {
             Self::Exact(model) => model.bytes(),
             Self::Integer(model) => model.bytes(),
+            Self::Gpu(model) => model.bytes(),
         }
     }
 
@@ -82,14 +111,24 @@ impl Model {
         match self {
             Self::Exact(model) => model.truncate(length),
             Self::Integer(model) => model.truncate(length),
+            Self::Gpu(model) => model.truncate(length),
         }
     }
 
     /// Keeps the cache in `precision`; whether it can. What it held is forgotten.
-    pub(super) fn set_cache_precision(&mut self, precision: KvPrecision) -> bool {
-        let Self::Integer(model) = self else { return false };
-        model.set_cache_precision(precision);
-        true
+    pub(super) fn set_cache_precision(
+        &mut self,
+        precision: KvPrecision,
+    ) -> Result<bool, EngineError> {
+        match self {
+            Self::Exact(_) => return Ok(false),
+            Self::Integer(model) => model.set_cache_precision(precision),
+            Self::Gpu(model) => model.set_cache_precision(match precision {
+                KvPrecision::Half => GpuKvPrecision::Half,
+                KvPrecision::Eight => GpuKvPrecision::Eight,
+            })?,
+        }
+        Ok(true)
     }
 
     /// A copy of the cache.
@@ -97,6 +136,7 @@ impl Model {
         match self {
             Self::Exact(model) => model.fork(),
             Self::Integer(model) => Ok(model.fork()),
+            Self::Gpu(model) => model.fork(),
         }
     }
 
@@ -105,6 +145,7 @@ impl Model {
         match self {
             Self::Exact(model) => model.resume(fork),
             Self::Integer(model) => model.resume(fork),
+            Self::Gpu(model) => model.resume(fork),
         }
     }
 
@@ -113,6 +154,7 @@ impl Model {
         match self {
             Self::Exact(model) => model.cache_shape(),
             Self::Integer(model) => model.cache_shape(),
+            Self::Gpu(model) => model.cache_shape(),
         }
     }
 
@@ -135,6 +177,10 @@ impl Model {
                     })?;
             }
             Self::Integer(model) => {
+                let Some(values) = model.forward_until(ids, rows, stop)? else { return Ok(false) };
+                logits.extend_from_slice(values);
+            }
+            Self::Gpu(model) => {
                 let Some(values) = model.forward_until(ids, rows, stop)? else { return Ok(false) };
                 logits.extend_from_slice(values);
             }

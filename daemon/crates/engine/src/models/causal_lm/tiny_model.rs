@@ -11,7 +11,7 @@ use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use super::{Arithmetic, CausalLm};
 use crate::models::decoder::KvPrecision;
 
-/// Widths: of the stream, inside the feed-forward, of keys and values (2 heads of 4).
+/// Widths: of the stream (two heads of 32), inside the feed-forward, of keys and values (one head).
 const WIDTH: usize = 64;
 const INNER: usize = 96;
 const KV: usize = 32;
@@ -129,8 +129,8 @@ fn metadata() -> Vec<(&'static str, Value)> {
         ("qwen2.context_length", count(4096)),
         ("qwen2.embedding_length", count(WIDTH)),
         ("qwen2.feed_forward_length", count(INNER)),
-        ("qwen2.attention.head_count", count(4)),
-        ("qwen2.attention.head_count_kv", count(2)),
+        ("qwen2.attention.head_count", count(2)),
+        ("qwen2.attention.head_count_kv", count(1)),
         ("qwen2.attention.layer_norm_rms_epsilon", Value::F32(1e-6)),
         ("qwen2.rope.freq_base", Value::F32(1e4)),
         ("tokenizer.ggml.model", text("gpt2")),

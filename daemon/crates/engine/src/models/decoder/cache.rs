@@ -79,13 +79,16 @@ impl CacheFork {
         self.bytes.len()
     }
 
-    fn of(shape: CacheShape, length: usize) -> Self {
+    pub(super) fn of(shape: CacheShape, length: usize) -> Self {
         let bytes = Vec::with_capacity(shape.layers * shape.layer_bytes(length));
         Self { shape, length, bytes }
     }
 
     /// The bytes of each layer, where the copy is of a cache of sizes `shape`.
-    fn layers(&self, shape: CacheShape) -> Result<impl Iterator<Item = &[u8]>, EngineError> {
+    pub(super) fn layers(
+        &self,
+        shape: CacheShape,
+    ) -> Result<impl Iterator<Item = &[u8]>, EngineError> {
         let size = self.shape.layer_bytes(self.length);
         if self.shape != shape || self.bytes.len() != shape.layers * size {
             return Err(EngineError::Input {

@@ -12,7 +12,8 @@ use companion_kernels::{
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 
-use self::map::{Stack, unpacked};
+use self::map::Stack;
+pub(super) use self::map::{Taken, taken, unpacked};
 use super::{Block, Decoder, DecoderConfig};
 use crate::EngineError;
 

@@ -1,6 +1,8 @@
 //! What a model will take in memory, from its configuration and its files' headers alone: nothing is
 //! loaded. Weights and cache are counted as the loaded decoder reports them, to the byte; the workspace is
-//! an estimate from the sizes of the buffers. For the CPU.
+//! an estimate from the sizes of the buffers.
+
+mod gpu;
 
 use std::path::Path;
 
@@ -52,7 +54,7 @@ impl MemoryPlan {
 /// When a description is missing or damaged, or a tensor is missing.
 pub fn plan(
     path: &Path,
-    arithmetic: Arithmetic,
+    arithmetic: &Arithmetic,
     context: usize,
 ) -> Result<MemoryPlan, EngineError> {
     if path.is_file() {
@@ -76,7 +78,7 @@ pub fn plan(
 /// When the configuration is missing or damaged.
 pub fn plan_config(
     directory: &Path,
-    arithmetic: Arithmetic,
+    arithmetic: &Arithmetic,
     context: usize,
 ) -> Result<MemoryPlan, EngineError> {
     let config = DecoderConfig::read(directory)?;
@@ -129,7 +131,10 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    fn plan(&self, arithmetic: Arithmetic, context: usize) -> Result<MemoryPlan, EngineError> {
+    fn plan(&self, arithmetic: &Arithmetic, context: usize) -> Result<MemoryPlan, EngineError> {
+        if matches!(arithmetic, Arithmetic::Gpu(_)) {
+            return self.gpu(context);
+        }
         let wanted = matches!(arithmetic, Arithmetic::Integer { .. });
         let integer = wanted && self.config.head_dim <= MOST_HEAD_DIM && self.is_quantized()?;
         let weights = if integer { self.integer_weights()? } else { self.exact_weights()? };

@@ -3,7 +3,7 @@
 use candle_core::Device;
 use serde_json::{Value, json};
 
-use super::super::{Decoder, IntegerDecoder};
+use super::super::{CudaDecoder, Decoder, IntegerDecoder};
 use super::*;
 use crate::models::causal_lm::tiny_model::write_tiny;
 
@@ -11,14 +11,14 @@ const INTEGER: Arithmetic = Arithmetic::Integer { threads: 1 };
 
 /// Loads, reads `context` tokens and compares what is reported with what was planned.
 fn plan_holds(path: &Path, context: usize) {
-    let planned = plan(path, Arithmetic::Exact, context).unwrap();
+    let planned = plan(path, &Arithmetic::Exact, context).unwrap();
     let mut exact = Decoder::load(path, &Device::Cpu).unwrap();
     for _ in 0..context.div_ceil(100) {
         let rows = 100.min(context - exact.length());
         exact.forward(&vec![1; rows], false, None).unwrap();
     }
     assert_eq!((planned.weights, planned.kv), exact.bytes(), "{}", path.display());
-    let planned = plan(path, INTEGER, context).unwrap();
+    let planned = plan(path, &INTEGER, context).unwrap();
     assert_eq!(planned.integer, exact.is_quantized(), "{}", path.display());
     if planned.integer {
         let mut integer = IntegerDecoder::from_decoder(exact, 1).unwrap();
@@ -89,7 +89,7 @@ fn plan_of(config: &Value, arithmetic: Arithmetic, context: usize) -> MemoryPlan
     let folder = tempfile::tempdir().unwrap();
     let text = serde_json::to_vec(config).unwrap();
     std::fs::write(folder.path().join("config.json"), text).unwrap();
-    plan_config(folder.path(), arithmetic, context).unwrap()
+    plan_config(folder.path(), &arithmetic, context).unwrap()
 }
 
 /// Name, sizes and tie of the releases' `config.json` (Qwen/Qwen2.5-*-Instruct,
@@ -102,6 +102,44 @@ const RELEASED: [(&str, &str, [usize; 6], bool, usize); 5] = [
     ("14B", "qwen2", [5120, 13_824, 48, 40, 8, 152_064], false, 14_770_033_664),
     ("8B", "llama", [4096, 14_336, 32, 32, 8, 128_256], false, 8_030_261_248),
 ];
+
+#[test]
+fn plans_for_a_gpu_are_what_its_decoder_reports() {
+    let gpu = companion_cuda::Device::emulated();
+    for dtype in [GgmlDType::F32, GgmlDType::Q4_0, GgmlDType::Q8_0] {
+        let folder = tempfile::tempdir().unwrap();
+        write_tiny(folder.path(), dtype, 1);
+        let path = folder.path().join("model.gguf");
+        let planned = plan(&path, &Arithmetic::Gpu(gpu.clone()), 600).unwrap();
+        let exact = Decoder::load(&path, &Device::Cpu).unwrap();
+        let half = companion_cuda::KvPrecision::Half;
+        let mut model = CudaDecoder::from_decoder(exact, &gpu, 600, half).unwrap();
+        assert_eq!((planned.weights, planned.kv), model.bytes(), "{dtype:?}");
+        model.set_cache_precision(companion_cuda::KvPrecision::Eight).unwrap();
+        assert_eq!(planned.kv_eight, Some(model.bytes().1), "{dtype:?}");
+    }
+}
+
+/// What a 14B of four bits may take on a GPU of 24 GB beside everything else: 11.5 GB with the cache of 20 000
+/// tokens in eight bits.
+#[test]
+fn the_14b_of_four_bits_fits_its_share_of_a_gpu() {
+    let gptq = json!({ "quant_method": "gptq", "bits": 4, "group_size": 128, "sym": true });
+    let (_, kind, sizes, tied, _) = RELEASED[3];
+    let gpu = Arithmetic::Gpu(companion_cuda::Device::emulated());
+    let plan = plan_of(&config(kind, sizes, tied, Some(gptq)), gpu, 20_000);
+    let [hidden, inner, layers, heads, kv, vocab] = sizes;
+    let kv_width = hidden / heads * kv;
+    let maps = 2 * hidden * (hidden + kv_width) + 3 * hidden * inner;
+    let biases = (hidden + 2 * kv_width) * 4;
+    let block = maps / 2 + maps / 128 * 2 + biases;
+    let head = vocab * hidden + vocab * hidden / 128 * 2;
+    assert_eq!(plan.weights, layers * block + head + hidden * 4);
+    let positions = 20_032; // whole pages of 64
+    assert_eq!(plan.kv_eight, Some(layers * positions * kv * (2 * 128 + 4)));
+    let total = plan.weights + plan.kv_eight.unwrap() + plan.workspace;
+    assert!(total < 11_500_000_000, "{total}");
+}
 
 #[test]
 fn released_models_have_the_parameters_that_are_published() {

@@ -6,6 +6,7 @@
 mod architecture;
 mod cache;
 mod config;
+mod cuda;
 mod integer;
 mod memory_plan;
 mod source;
@@ -21,6 +22,7 @@ pub use companion_kernels::KvPrecision;
 pub use cache::{CacheElement, CacheFork, CacheShape};
 pub use config::DecoderConfig;
 pub(crate) use config::{Bias, Differences};
+pub use cuda::CudaDecoder;
 pub use integer::IntegerDecoder;
 pub use memory_plan::{MemoryPlan, plan, plan_config};
 use source::{Gguf, LinearShape, Release, Source};

@@ -23,6 +23,30 @@ struct Map {
     at: usize,
 }
 
+/// A map in integers.
+pub(in crate::models::decoder) struct Taken {
+    pub(in crate::models::decoder) matrix: Matrix,
+    /// Input of each place, where they are not in order; one beyond the inputs stands for none.
+    pub(in crate::models::decoder) order: Option<Vec<usize>>,
+    pub(in crate::models::decoder) bias: Option<Vec<f32>>,
+}
+
+/// Takes over a map.
+pub(in crate::models::decoder) fn taken(map: Linear) -> Result<Taken, EngineError> {
+    let (matrix, order, bias) = match map {
+        Linear::Packed(packed, bias) => {
+            let (matrix, order) = packed.integer().map_err(|error| refused(&error))?;
+            (matrix, order, bias)
+        }
+        Linear::Quantized(QMatMul::QTensor(tensor), bias) => (gguf(&tensor)?, None, bias),
+        Linear::Quantized(QMatMul::Tensor(t) | QMatMul::TensorF16(t), bias) => {
+            (plain(&t)?, None, bias)
+        }
+        Linear::Dense(weights, bias) => (plain(&weights.t().map_err(failed)?)?, None, bias),
+    };
+    Ok(Taken { matrix, order, bias: bias.as_ref().map(unpacked).transpose()? })
+}
+
 /// Maps side by side: their outputs lie one after another.
 #[derive(Debug)]
 pub(super) struct Stack {
@@ -39,7 +63,7 @@ fn refused(error: &IntegerError) -> EngineError {
 }
 
 /// All values of a tensor.
-pub(super) fn unpacked(tensor: &Tensor) -> Result<Vec<f32>, EngineError> {
+pub(in crate::models::decoder) fn unpacked(tensor: &Tensor) -> Result<Vec<f32>, EngineError> {
     tensor.flatten_all().and_then(|flat| flat.to_vec1()).map_err(failed)
 }
 
@@ -48,18 +72,7 @@ impl Stack {
     pub(super) fn new(maps: Vec<Linear>) -> Result<Self, EngineError> {
         let mut stack = Self { maps: Vec::new(), outputs: 0 };
         for map in maps {
-            let (matrix, order, bias) = match map {
-                Linear::Packed(packed, bias) => {
-                    let (matrix, order) = packed.integer().map_err(|error| refused(&error))?;
-                    (matrix, order, bias)
-                }
-                Linear::Quantized(QMatMul::QTensor(tensor), bias) => (gguf(&tensor)?, None, bias),
-                Linear::Quantized(QMatMul::Tensor(t) | QMatMul::TensorF16(t), bias) => {
-                    (plain(&t)?, None, bias)
-                }
-                Linear::Dense(weights, bias) => (plain(&weights.t().map_err(failed)?)?, None, bias),
-            };
-            let bias = bias.as_ref().map(unpacked).transpose()?;
+            let Taken { matrix, order, bias } = taken(map)?;
             let at = stack.outputs;
             stack.outputs += matrix.outputs();
             stack.maps.push(Map { matrix, bias, order, at });
