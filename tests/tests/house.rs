@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::support::root;
 
 /// Who may depend on whom; `companion-tests` may see everything.
-const EDGES: [(&str, &[&str]); 16] = [
+const EDGES: [(&str, &[&str]); 17] = [
     ("companion-types", &[]),
     ("companion-turn", &["companion-types"]),
     ("companion-asr", &["companion-types"]),
@@ -20,7 +20,8 @@ const EDGES: [(&str, &[&str]); 16] = [
     ("companion-espeak", &["companion-tts"]),
     ("companion-audio", &["companion-types"]),
     ("companion-kernels", &[]),
-    ("companion-engine", &["companion-kernels"]),
+    ("companion-cuda", &[]),
+    ("companion-engine", &["companion-kernels", "companion-cuda"]),
     ("companion-remote", &["companion-types"]),
     ("companion-bus", &[]),
     ("companionctl", &["companion-bus"]),
@@ -43,8 +44,12 @@ const EDGES: [(&str, &[&str]); 16] = [
     ),
 ];
 
-/// The only file and the only folder that may hold `unsafe`.
-const UNSAFE: [&str; 2] = ["daemon/crates/espeak/src/ffi.rs", "daemon/crates/kernels/src/"];
+/// The only file and the only folders that may hold `unsafe`.
+const UNSAFE: [&str; 3] = [
+    "daemon/crates/espeak/src/ffi.rs",
+    "daemon/crates/kernels/src/",
+    "daemon/crates/cuda/src/ffi/",
+];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
