@@ -1,5 +1,6 @@
 //! Language models at the shapes of releases, in integer arithmetic: prefill and decode beside reading the
-//! weights once, and beside llama.cpp on the same file, turn by turn in one run.
+//! weights once, and beside llama.cpp on the same file, turn by turn in one run; and the time to the first token
+//! of prompts with and without a head that was read before. On a GPU the same, beside copying within its memory.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,11 +8,11 @@ use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 use candle_core::quantized::GgmlDType;
-use companion_engine::Device;
-use companion_engine::models::decoder::{Decoder, IntegerDecoder};
+use companion_engine::models::decoder::{CudaDecoder, Decoder, IntegerDecoder};
+use companion_engine::{Device, Gpu, GpuKvPrecision};
 
-use super::random_model::{SHAPES, write_gguf, write_gptq};
-use super::{Bench, Row};
+use super::random_model::{ModelShape, SHAPES, write_gguf, write_gptq};
+use super::{Bench, Row, Size};
 
 /// Tokens read at once, and made one by one, as llama-bench's `pp512` and `tg64`.
 const PROMPT: usize = 512;
@@ -31,10 +32,106 @@ fn median(speeds: &[Speed], of: impl Fn(&Speed) -> f64) -> f64 {
     all.get(all.len() / 2).copied().unwrap_or_default()
 }
 
+/// Tokens of a head that was read before.
+const HEAD: usize = 2048;
+/// Tokens that are new behind it, or alone.
+const FRESH: [usize; 4] = [32, 128, 1024, 4096];
+/// Tokens of context that decoding on a GPU is measured at.
+const CONTEXT: usize = 1024;
+
+/// A decoder that is measured.
+trait Measured {
+    fn read(&mut self, ids: &[u32]) -> anyhow::Result<()>;
+    fn forget(&mut self, from: usize);
+}
+
+impl Measured for IntegerDecoder {
+    fn read(&mut self, ids: &[u32]) -> anyhow::Result<()> {
+        for part in ids.chunks(PROMPT) {
+            self.forward(part)?;
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, from: usize) {
+        self.truncate(from);
+    }
+}
+
+impl Measured for CudaDecoder {
+    fn read(&mut self, ids: &[u32]) -> anyhow::Result<()> {
+        self.forward_until(ids, 1, &|| false)?.context("it was not stopped")?;
+        Ok(())
+    }
+
+    fn forget(&mut self, from: usize) {
+        self.truncate(from);
+    }
+}
+
+fn ids(count: usize) -> Vec<u32> {
+    (0..count as u32).map(|n| 300 + n * 7 % 1_500).collect()
+}
+
+/// Milliseconds to the first token's logits, for prompts of `fresh` tokens behind `head` ones.
+fn first_token(model: &mut impl Measured, head: usize, fresh: usize) -> anyhow::Result<f64> {
+    let ids = ids(head + fresh);
+    model.forget(0);
+    if head > 0 {
+        model.read(&ids[..head])?;
+    }
+    let start = Instant::now();
+    model.read(&ids[head..])?;
+    Ok(start.elapsed().as_secs_f64() * 1000.0)
+}
+
+/// The time to the first token; prompts that would take longer than `most_s` at `prefill` tokens/s are left out.
+fn first_tokens(
+    model: &mut impl Measured,
+    what: &str,
+    prefill: f64,
+    most_s: f64,
+) -> anyhow::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for fresh in FRESH {
+        for head in [0, HEAD] {
+            if (head + fresh) as f64 / prefill.max(1.0) > most_s {
+                continue;
+            }
+            let behind = if head > 0 { format!(" behind {head}") } else { String::new() };
+            let took = first_token(model, head, fresh)?;
+            rows.push(Row::plain(format!("{what}: first token, {fresh} new{behind}"), took, "ms"));
+        }
+    }
+    Ok(rows)
+}
+
+/// Most of this process's memory so far, MiB (`VmHWM` of proc_pid_status(5)).
+fn peak_mib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
+}
+
+/// Whether a shape is measured: the larger ones where they are asked for by name, or on a GPU.
+fn is_wanted(bench: &Bench, shape: &ModelShape) -> bool {
+    let small = shape.name == "0.5B" || shape.name == "1.5B";
+    small || bench.size == Size::Gpu || bench.only.contains(shape.name)
+}
+
 pub(super) fn llm(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let folder = tempfile::tempdir()?;
     let mut rows = Vec::new();
-    for shape in &SHAPES {
+    if bench.size == Size::Gpu {
+        let gpu = Gpu::open(0)?;
+        for shape in SHAPES.iter().filter(|shape| shape.name.contains(&bench.only)) {
+            write_gptq(folder.path(), shape)?;
+            rows.extend(on_gpu(&gpu, shape.name, folder.path())?);
+        }
+        return Ok(rows);
+    }
+    for shape in SHAPES.iter().filter(|shape| is_wanted(bench, shape)) {
         for (name, dtype) in [("q4_0", GgmlDType::Q4_0), ("q8_0", GgmlDType::Q8_0)] {
             let file = folder.path().join("model.gguf");
             let own = format!("{} {name}", shape.name);
@@ -79,6 +176,10 @@ fn one(bench: &Bench, what: &str, path: &Path, peer_file: &Path) -> anyhow::Resu
         Row::plain(format!("{what}: load"), load, "ms"),
         Row::beside(read.clone(), decode, (roof, "reading every weight from memory")),
     ];
+    rows.extend(first_tokens(&mut model, what, prefill.0, 20.0)?);
+    if let Some(peak) = peak_mib() {
+        rows.push(Row::plain(format!("{what}: peak memory of this run so far"), peak, "MiB"));
+    }
     let read_all = format!("{what}: prefill of {PROMPT}");
     if theirs.is_empty() {
         rows.push(Row::plain(read_all, prefill.0, prefill.1));
@@ -90,8 +191,67 @@ fn one(bench: &Bench, what: &str, path: &Path, peer_file: &Path) -> anyhow::Resu
     Ok(rows)
 }
 
+/// Bytes per second of copying within the GPU's memory, both ways counted: the best of some runs.
+fn copies(gpu: &Gpu) -> anyhow::Result<f64> {
+    const BYTES: usize = 1 << 30;
+    let size = BYTES.min(gpu.memory()?.free / 4);
+    let stream = gpu.stream()?;
+    let (from, mut to) = (gpu.buffer::<u8>(size)?, gpu.buffer::<u8>(size)?);
+    let mut best = f64::MAX;
+    for _ in 0..5 {
+        let start = Instant::now();
+        for _ in 0..4 {
+            stream.copy_between((&from, 0), (&mut to, 0), size)?;
+        }
+        stream.synchronize()?;
+        best = best.min(start.elapsed().as_secs_f64() / 4.0);
+    }
+    Ok(2.0 * size as f64 / best)
+}
+
+/// Measures the model in `folder` on a GPU.
+fn on_gpu(gpu: &Gpu, what: &str, folder: &Path) -> anyhow::Result<Vec<Row>> {
+    let copied = copies(gpu)?;
+    let before = gpu.memory()?;
+    let start = Instant::now();
+    let decoder = Decoder::load(folder, &Device::Cpu)?;
+    let room = HEAD + FRESH[FRESH.len() - 1];
+    let mut model = CudaDecoder::from_decoder(decoder, gpu, room, GpuKvPrecision::Eight)?;
+    let load = start.elapsed().as_secs_f64() * 1000.0;
+    let taken = before.free.saturating_sub(gpu.memory()?.free);
+    // Once without counting.
+    first_token(&mut model, 0, PROMPT)?;
+    let prefill = 1024.0 / (first_token(&mut model, 0, 1024)? / 1000.0);
+    first_token(&mut model, 0, CONTEXT)?;
+    let counted = gpu.counters();
+    let start = Instant::now();
+    for id in ids(NEW) {
+        model.read(&[id])?;
+    }
+    let decode = NEW as f64 / start.elapsed().as_secs_f64();
+    let allocations = gpu.counters().allocations - counted.allocations;
+    let (_, kv) = model.bytes();
+    let cached = kv as f64 / room as f64 * (CONTEXT + NEW / 2) as f64;
+    let per_token = model.bytes_per_token() as f64 + cached;
+    let megabytes = format!("{:.0} MB a token", per_token / 1e6);
+    let mut rows = vec![
+        Row::plain(format!("{what} GPTQ int4: load"), load, "ms"),
+        Row::plain(format!("{what}: memory taken"), taken as f64 / 1e6, "MB"),
+        Row::beside(
+            format!("{what}: decode of {NEW} at {CONTEXT}, {megabytes}"),
+            (decode, "tokens/s"),
+            (copied / per_token, "copying as many bytes"),
+        ),
+        Row::plain(format!("{what}: prefill of 1024"), prefill, "tokens/s"),
+        Row::plain(format!("{what}: kernels a token"), model.launches_per_token() as f64, ""),
+        Row::plain(format!("{what}: allocations in {NEW} tokens"), allocations as f64, ""),
+    ];
+    rows.extend(first_tokens(&mut model, what, prefill, 60.0)?);
+    Ok(rows)
+}
+
 fn speed(model: &mut IntegerDecoder) -> anyhow::Result<Speed> {
-    let ids: Vec<u32> = (0..PROMPT as u32).map(|n| 300 + n * 7 % 1_500).collect();
+    let ids = ids(PROMPT);
     model.truncate(0);
     // Once without counting: pages and room for the rows.
     model.forward(&ids[..32])?;
@@ -141,6 +301,20 @@ mod tests {
         let square = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>();
         let off = square(&mut got.iter().zip(want).map(|(g, w)| g - w));
         (off / square(&mut want.iter().copied())).sqrt()
+    }
+
+    #[test]
+    fn a_gpus_rows_count_its_kernels_and_find_no_allocation_while_it_decodes() {
+        let folder = tempfile::tempdir().unwrap();
+        write_gptq(folder.path(), &TINY).unwrap();
+        let gpu = Gpu::emulated();
+        let decoder = Decoder::load(folder.path(), &Device::Cpu).unwrap();
+        let mut model =
+            CudaDecoder::from_decoder(decoder, &gpu, 600, GpuKvPrecision::Eight).unwrap();
+        let before = gpu.counters().allocations;
+        assert!(first_token(&mut model, 40, 8).unwrap() > 0.0);
+        assert_eq!((model.length(), gpu.counters().allocations), (48, before));
+        assert!(model.launches_per_token() > 8);
     }
 
     #[test]

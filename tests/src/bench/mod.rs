@@ -25,7 +25,7 @@ pub enum Size {
     Ci,
     /// Minutes a stage.
     Cpu,
-    /// As `cpu`; kernels of a GPU, once there are some.
+    /// Language models on the GPU; everything else as `cpu`.
     Gpu,
 }
 

@@ -34,9 +34,11 @@ pub(super) const TINY: ModelShape =
     ModelShape { name: "tiny", hidden: 128, inner: 256, layers: 2, heads: 4, kv_heads: 2 };
 
 /// The shapes that are measured.
-pub(super) const SHAPES: [ModelShape; 2] = [
+pub(super) const SHAPES: [ModelShape; 4] = [
     ModelShape { name: "0.5B", hidden: 896, inner: 4864, layers: 24, heads: 14, kv_heads: 2 },
     ModelShape { name: "1.5B", hidden: 1536, inner: 8960, layers: 28, heads: 12, kv_heads: 2 },
+    ModelShape { name: "7B", hidden: 3584, inner: 18_944, layers: 28, heads: 28, kv_heads: 4 },
+    ModelShape { name: "14B", hidden: 5120, inner: 13_824, layers: 48, heads: 40, kv_heads: 8 },
 ];
 
 /// Numbers without order (Vigna's splitmix64).
