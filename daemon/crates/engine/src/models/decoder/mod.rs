@@ -6,6 +6,7 @@
 mod architecture;
 mod cache;
 mod config;
+mod embedding;
 mod integer;
 mod memory_plan;
 mod source;
@@ -21,6 +22,7 @@ pub use companion_kernels::KvPrecision;
 pub use cache::{CacheElement, CacheFork, CacheShape};
 pub use config::DecoderConfig;
 pub(crate) use config::{Bias, Differences};
+use embedding::Embedding;
 pub use integer::IntegerDecoder;
 pub use memory_plan::{MemoryPlan, plan, plan_config};
 use source::{Gguf, LinearShape, Release, Source};
@@ -49,7 +51,7 @@ struct Block {
 #[derive(Debug)]
 pub struct Decoder {
     config: DecoderConfig,
-    embedding: Tensor,
+    embedding: Embedding,
     blocks: Vec<Block>,
     norm: Tensor,
     /// `None` in an embedder.
@@ -269,8 +271,7 @@ impl Decoder {
         taps: &mut Option<&mut Taps>,
         stop: &dyn Fn() -> bool,
     ) -> Result<Option<Tensor>> {
-        let ids_tensor = Tensor::new(ids, &self.device)?;
-        let mut x = self.embedding.index_select(&ids_tensor, 0)?;
+        let mut x = self.embedding.rows(ids, &self.device)?;
         tap(taps, &x);
         #[expect(clippy::cast_possible_truncation, reason = "the op takes f32")]
         let eps = self.config.rms_norm_eps as f32;
