@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use minijinja::value::Value;
-use minijinja::{Environment, Error, ErrorKind, context};
+use minijinja::value::{Kwargs, StringInput, Value};
+use minijinja::{Environment, Error, ErrorKind, State, context};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
@@ -62,6 +62,63 @@ fn to_json(value: &Value) -> Result<Value, Error> {
     Ok(Value::from_safe_string(text))
 }
 
+/// Steps of one rendering at most; a conversation of a hundred messages takes some ten thousand.
+const FUEL: u64 = 5_000_000;
+/// Longest prompt in bytes; the longest contexts hold a tenth of it.
+const LONGEST: usize = 16 << 20;
+/// Widest indentation and field of a number.
+const WIDEST: usize = 256;
+
+/// A text that does not grow beyond [`LONGEST`].
+struct Bounded(Vec<u8>);
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > LONGEST {
+            return Err(std::io::Error::other(format!("the prompt is beyond {LONGEST} bytes")));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Python's methods; of texts, `format` takes no wide fields.
+fn method(
+    state: &State<'_, '_>,
+    value: &Value,
+    name: &str,
+    arguments: &[Value],
+) -> Result<Value, Error> {
+    let digits = |text: &str| text.split(|c: char| !c.is_ascii_digit()).any(|run| run.len() > 2);
+    if name == "format" && value.as_str().is_some_and(digits) {
+        return Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "format() with a field of 100 or more",
+        ));
+    }
+    minijinja_contrib::pycompat::unknown_method_callback(state, value, name, arguments)
+}
+
+/// Jinja's filter, up to [`WIDEST`].
+fn indent(
+    text: StringInput<'_>,
+    width: Option<usize>,
+    first: Option<bool>,
+    blank: Option<bool>,
+    named: Kwargs,
+) -> Result<Value, Error> {
+    let wanted = width.or(named.peek::<Option<usize>>("width")?).unwrap_or_default();
+    if wanted > WIDEST {
+        let problem = format!("indent({wanted}), expected {WIDEST} at most");
+        return Err(Error::new(ErrorKind::InvalidOperation, problem));
+    }
+    minijinja::filters::indent(text, width, first, blank, named)
+}
+
 impl ChatTemplate {
     /// Reads the template out of `tokenizer_config.json`.
     ///
@@ -106,8 +163,13 @@ impl ChatTemplate {
         let mut environment = Environment::new();
         environment.set_trim_blocks(true);
         environment.set_lstrip_blocks(true);
-        environment
-            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_fuel(Some(FUEL));
+        environment.set_unknown_method_callback(method);
+        // What takes a width or a count makes gigabytes of a few bytes; no release needs it.
+        for name in ["batch", "slice", "format"] {
+            environment.remove_filter(name);
+        }
+        environment.add_filter("indent", indent);
         environment.add_filter("tojson", |value: Value| to_json(&value));
         environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, message))
@@ -136,13 +198,46 @@ impl ChatTemplate {
         let tools = tools.map_or(Value::from(()), Value::from_serialize);
         let base = context! { messages, tools, add_generation_prompt };
         let extra = Value::from_serialize(extra);
-        template.render(context! { ..extra, ..base }).map_err(refused)
+        let mut prompt = Bounded(Vec::new());
+        template.render_captured_to(context! { ..extra, ..base }, &mut prompt).map_err(refused)?;
+        Ok(String::from_utf8_lossy(&prompt.0).into_owned())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_template_ends_and_its_prompt_is_bounded() {
+        for (template, says) in [
+            (
+                "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+                "fuel",
+            ),
+            (
+                "{% for a in range(99) %}{{ 'abcdefgh' * 99999 }}{% endfor %}",
+                "the prompt is beyond",
+            ),
+            ("{{ 'a\\nb' | indent(99999999) }}", "expected 256 at most"),
+            ("{{ 'a\\nb' | indent(width=99999999) }}", "expected 256 at most"),
+            ("{{ '{:99999999}'.format(1) }}", "a field of 100 or more"),
+            ("{{ '%99999999d' | format(1) }}", "format"),
+        ] {
+            let refused = ChatTemplate::new(template).and_then(|chat| {
+                let messages: [ChatMessage; 0] = [];
+                let text = chat.render(&messages, None, true, &serde_json::json!({}));
+                text.map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))
+            });
+            let error = format!("{:#}", refused.unwrap_err());
+            assert!(error.contains(says), "{template}: {error}");
+        }
+        let chat =
+            ChatTemplate::new("{{ 'a\\nb' | indent(2, true) }} {{ '{}-{:>2}'.format(1, 2) }}");
+        let messages: [ChatMessage; 0] = [];
+        let text = chat.unwrap().render(&messages, None, true, &serde_json::json!({})).unwrap();
+        assert_eq!(text, "  a\n  b 1- 2");
+    }
 
     #[test]
     fn messages_are_framed_and_json_is_pythons() {

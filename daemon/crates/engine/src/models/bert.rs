@@ -277,3 +277,57 @@ impl Layer {
         self.norm.forward(&(&x + self.narrow.forward(&inner)?)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    /// An encoder of one block with 16 rows of positions.
+    fn load(kind: &str) -> Bert {
+        let folder = tempfile::tempdir().unwrap();
+        let config = serde_json::json!({
+            "model_type": kind, "hidden_size": 4, "num_attention_heads": 1, "intermediate_size": 4,
+            "num_hidden_layers": 1, "vocab_size": 3, "max_position_embeddings": 16, "type_vocab_size": 1,
+        });
+        std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+        let mut tensors = HashMap::new();
+        let mut add = |name: String, shape: &[usize]| {
+            tensors
+                .insert(name, Tensor::ones(shape, candle_core::DType::F32, &Device::Cpu).unwrap());
+        };
+        for (name, rows) in [("word", 3), ("position", 16), ("token_type", 1)] {
+            add(format!("embeddings.{name}_embeddings.weight"), &[rows, 4]);
+        }
+        let layer = "encoder.layer.0.";
+        for part in [
+            "attention.self.query",
+            "attention.self.key",
+            "attention.self.value",
+            "attention.output.dense",
+            "intermediate.dense",
+            "output.dense",
+        ] {
+            add(format!("{layer}{part}.weight"), &[4, 4]);
+            add(format!("{layer}{part}.bias"), &[4]);
+        }
+        for part in ["embeddings", "encoder.layer.0.attention.output", "encoder.layer.0.output"] {
+            add(format!("{part}.LayerNorm.weight"), &[4]);
+            add(format!("{part}.LayerNorm.bias"), &[4]);
+        }
+        candle_core::safetensors::save(&tensors, folder.path().join("model.safetensors")).unwrap();
+        let weights = ShardedWeights::open(folder.path()).unwrap();
+        Bert::load(folder.path(), weights, 0, &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn xlm_roberta_has_room_for_two_ids_less_than_it_has_positions() {
+        for (kind, room) in [("bert", 16), ("xlm-roberta", 14)] {
+            let bert = load(kind);
+            assert_eq!(bert.longest(), room, "{kind}");
+            assert!(bert.hidden(&vec![1; room], &mut |_, _| Ok(())).is_ok(), "{kind}");
+            assert!(bert.hidden(&vec![1; room + 1], &mut |_, _| Ok(())).is_err(), "{kind}");
+        }
+    }
+}

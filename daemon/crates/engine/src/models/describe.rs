@@ -89,3 +89,37 @@ fn funasr(directory: &Path) -> Option<ModelDescription> {
     let problem = Some(format!("{encoder} is not built"));
     Some(ModelDescription { kind, architecture: encoder.to_lowercase(), problem })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(files: &[(&str, &str)]) -> Option<ModelDescription> {
+        let folder = tempfile::tempdir().unwrap();
+        files
+            .iter()
+            .for_each(|(name, text)| std::fs::write(folder.path().join(name), text).unwrap());
+        describe(folder.path())
+    }
+
+    #[test]
+    fn embedders_are_told_from_language_models() {
+        for (config, beside, kind) in [
+            ("bert", None, ModelKind::Embedder),
+            ("xlm-roberta", None, ModelKind::Embedder),
+            ("qwen3", Some("modules.json"), ModelKind::Embedder),
+            ("qwen3", None, ModelKind::CausalLm),
+        ] {
+            let config = format!(r#"{{"model_type": "{config}"}}"#);
+            let mut files = vec![("config.json", config.as_str())];
+            files.extend(beside.map(|name| (name, "[]")));
+            let found = described(&files).unwrap();
+            assert_eq!((found.kind, found.problem), (kind, None), "{config} {beside:?}");
+        }
+        let files = [("config.json", r#"{"model_type": "t5"}"#), ("modules.json", "[]")];
+        let found = described(&files).unwrap();
+        assert_eq!(found.kind, ModelKind::Embedder);
+        assert_eq!(found.problem.as_deref(), Some("t5 is not built"));
+        assert_eq!(described(&[]), None);
+    }
+}

@@ -94,7 +94,7 @@ impl Embedder {
         };
         Ok(Self {
             encoder,
-            pooling: pooling(directory, bert)?,
+            pooling: pooling(directory, usual_pooling(directory, &config)?)?,
             heads: TokenHeads::load(directory, config.size("hidden_size", None)?, device)?,
             tokenizer: TextTokenizer::open(directory)?,
             max_length,
@@ -173,16 +173,29 @@ fn unit(x: &Tensor) -> Result<Tensor> {
     x.broadcast_div(&length)
 }
 
-fn pooling(directory: &Path, bert: bool) -> Loaded<Pooling> {
+/// Positions of XLM-RoBERTa itself; BGE-M3, and what was made from it, has more.
+const POSITIONS_OF_XLM_R: usize = 514;
+
+/// Where nothing says which hidden states are taken: the mean of an encoder, as sentence-transformers does, and
+/// the last of a decoder. BGE-M3's own library takes the first and needs no such file; it is told by its further
+/// maps or, where these were left out, by its positions.
+fn usual_pooling(directory: &Path, config: &Settings) -> Loaded<Pooling> {
+    let kind = config.text("model_type", None)?;
+    let maps = ["sparse_linear.pt", "colbert_linear.pt"];
+    let m3 = maps.iter().any(|name| directory.join(name).is_file())
+        || config.size("max_position_embeddings", Some(POSITIONS_OF_XLM_R))? > POSITIONS_OF_XLM_R;
+    Ok(match kind {
+        "xlm-roberta" if m3 => Pooling::First,
+        "bert" | "xlm-roberta" => Pooling::Mean,
+        _ => Pooling::Last,
+    })
+}
+
+/// What sentence-transformers' file says, `usual` where there is none.
+fn pooling(directory: &Path, usual: Pooling) -> Loaded<Pooling> {
     let file = directory.join("1_Pooling/config.json");
     if !file.is_file() {
-        // BGE-M3's own library takes the first token and needs no such file.
-        let first = directory.join("sparse_linear.pt").is_file();
-        return Ok(match (bert, first) {
-            (true, true) => Pooling::First,
-            (true, false) => Pooling::Mean,
-            (false, _) => Pooling::Last,
-        });
+        return Ok(usual);
     }
     let s = Settings::open(&file)?;
     let mut found = Vec::new();
@@ -221,6 +234,34 @@ impl TokenHeads {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The pooling of a directory with these files beside `config.json`.
+    fn pooled(config: &str, beside: &[(&str, &str)]) -> Pooling {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("config.json", config);
+        beside.iter().for_each(|(name, text)| write(name, text));
+        let config = Settings::open(&folder.path().join("config.json")).unwrap();
+        pooling(folder.path(), usual_pooling(folder.path(), &config).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn bge_m3_takes_the_first_token_although_nothing_says_so() {
+        let xlm = |positions: usize| {
+            format!(r#"{{"model_type": "xlm-roberta", "max_position_embeddings": {positions}}}"#)
+        };
+        assert_eq!(pooled(&xlm(8194), &[]), Pooling::First);
+        assert_eq!(pooled(&xlm(514), &[("sparse_linear.pt", "")]), Pooling::First);
+        assert_eq!(pooled(&xlm(514), &[]), Pooling::Mean);
+        assert_eq!(pooled(r#"{"model_type": "bert"}"#, &[]), Pooling::Mean);
+        assert_eq!(pooled(r#"{"model_type": "qwen3"}"#, &[]), Pooling::Last);
+        let said = [("1_Pooling/config.json", r#"{"pooling_mode_mean_tokens": true}"#)];
+        assert_eq!(pooled(&xlm(8194), &said), Pooling::Mean);
+    }
 
     #[test]
     fn rows_become_unit_vectors() {

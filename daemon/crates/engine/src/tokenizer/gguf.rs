@@ -3,7 +3,6 @@
 
 use candle_core::quantized::gguf_file::Value as Meta;
 use serde_json::{Map, Value, json};
-use tokenizers::Tokenizer;
 
 use super::TextTokenizer;
 use crate::EngineError;
@@ -142,9 +141,8 @@ impl TextTokenizer {
         });
         let inner = serde_json::to_vec(&described)
             .map_err(|e| e.to_string())
-            .and_then(|bytes| Tokenizer::from_bytes(bytes).map_err(|e| e.to_string()))
-            .map_err(|problem| file.wrong("tokenizer.ggml.merges", &problem))?;
-        Ok(Self::new(inner))
+            .and_then(|bytes| Self::of_json(&bytes));
+        inner.map_err(|problem| file.wrong("tokenizer.ggml.merges", &problem))
     }
 }
 

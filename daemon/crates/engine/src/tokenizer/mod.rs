@@ -1,5 +1,6 @@
 //! Text to tokens and back. Streaming gives only whole characters.
 
+mod check;
 mod gguf;
 
 use std::collections::HashMap;
@@ -45,14 +46,16 @@ impl TextTokenizer {
     pub fn open(directory: &Path) -> Result<Self, EngineError> {
         let file = directory.join("tokenizer.json");
         let bytes = crate::weights::read_small(&file)?;
-        let malformed = |e: tokenizers::Error| EngineError::Malformed {
-            file: file.clone(),
-            problem: e.to_string(),
-        };
-        let mut inner = Tokenizer::from_bytes(bytes).map_err(malformed)?;
+        Self::of_json(&bytes).map_err(|problem| EngineError::Malformed { file, problem })
+    }
+
+    /// The tokenizer of a `tokenizer.json`'s bytes.
+    fn of_json(bytes: &[u8]) -> Result<Self, String> {
+        check::check(bytes)?;
+        let mut inner = Tokenizer::from_bytes(bytes).map_err(|error| error.to_string())?;
         // Some releases cut and pad in here; who reads the text decides that.
         inner.with_padding(None);
-        inner.with_truncation(None).map_err(malformed)?;
+        inner.with_truncation(None).map_err(|error| error.to_string())?;
         Ok(Self::new(inner))
     }
 
@@ -85,6 +88,13 @@ impl TextTokenizer {
     /// # Errors
     /// When the tokenizer fails.
     pub fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String, EngineError> {
+        // The library's BPE decoder wants a token.
+        let shown = |id: &u32| {
+            self.inner.id_to_token(*id).is_some() && !(skip_special && self.is_special(*id))
+        };
+        if !ids.iter().any(shown) {
+            return Ok(String::new());
+        }
         self.inner.decode(ids, skip_special).map_err(|e| EngineError::Input {
             what: "tokens for the tokenizer",
             problem: e.to_string(),

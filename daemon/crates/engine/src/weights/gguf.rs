@@ -23,6 +23,8 @@ pub struct GgufFile {
 /// Deepest nesting of arrays in metadata; the releases have one.
 const DEEPEST: usize = 4;
 
+const ALIGNMENT: &str = "general.alignment";
+
 /// Walks the header and refuses a length that cannot be.
 struct Checker<'a> {
     file: &'a mut BufReader<File>,
@@ -58,6 +60,32 @@ impl Checker<'_> {
         self.skip(length)
     }
 
+    /// Reads a key; whether it is the alignment's. As candle does, zeros at its end are left out.
+    fn is_alignment(&mut self) -> Result<bool, String> {
+        let length = self.count()?;
+        let mut key = Vec::new();
+        let read = (&mut *self.file).take(length).read_to_end(&mut key);
+        if read.map_err(|e| e.to_string())? as u64 != length {
+            return Err("the header is cut short: a key reaches beyond the file".to_owned());
+        }
+        let end = key.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+        Ok(key[..end] == *ALIGNMENT.as_bytes())
+    }
+
+    /// The tensors' alignment, which is divided by: a power of two, as ggml wants it.
+    fn alignment(&mut self, kind: u32) -> Result<(), String> {
+        let found = match kind {
+            0 => u32::from(self.bytes::<1>()?[0]),
+            2 => u32::from(u16::from_le_bytes(self.bytes()?)),
+            4 => u32::from_le_bytes(self.bytes()?),
+            _ => return Err(format!("{ALIGNMENT} is of type {kind}, expected a number (4)")),
+        };
+        if found.is_power_of_two() {
+            return Ok(());
+        }
+        Err(format!("{ALIGNMENT} is {found}, expected a power of two"))
+    }
+
     fn value(&mut self, kind: u32, depth: usize) -> Result<(), String> {
         match kind {
             0 | 1 | 7 => self.skip(1),
@@ -85,9 +113,9 @@ impl Checker<'_> {
         let tensors = self.count()?;
         let pairs = self.count()?;
         for _ in 0..pairs {
-            self.string()?;
+            let aligns = self.is_alignment()?;
             let kind = u32::from_le_bytes(self.bytes()?);
-            self.value(kind, 0)?;
+            if aligns { self.alignment(kind)? } else { self.value(kind, 0)? }
         }
         for _ in 0..tensors {
             self.string()?;
@@ -97,8 +125,9 @@ impl Checker<'_> {
             }
             let mut elements = 1_u64;
             for _ in 0..dimensions {
+                // A size of 0 hides no overflow of the others.
                 let size = u64::from_le_bytes(self.bytes()?);
-                elements = elements.saturating_mul(size);
+                elements = elements.saturating_mul(size.max(1));
             }
             // No type of GGUF packs more than 16 values into a byte.
             if elements / 16 > self.size {
@@ -249,8 +278,69 @@ impl GgufFile {
                 found: info.shape.dims().to_vec(),
             });
         }
+        if shape.contains(&0) {
+            let problem = format!("tensor {name} {shape:?} holds nothing");
+            return Err(EngineError::Malformed { file: self.path.clone(), problem });
+        }
         self.content.tensor(&mut self.file, name, device).map(Arc::new).map_err(|e| {
             EngineError::Malformed { file: self.path.clone(), problem: format!("{name}: {e}") }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of these pairs (key, type, bytes) and tensors (name, sizes), all of them f32 at offset 0.
+    fn open(pairs: &[(&str, u32, &[u8])], tensors: &[(&str, &[u64])]) -> Result<GgufFile, String> {
+        let word = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat();
+        let mut bytes = b"GGUF\x03\0\0\0".to_vec();
+        bytes.extend((tensors.len() as u64).to_le_bytes());
+        bytes.extend((pairs.len() as u64).to_le_bytes());
+        for (key, kind, value) in pairs {
+            bytes.extend([&word(key)[..], &kind.to_le_bytes(), value].concat());
+        }
+        for (name, sizes) in tensors {
+            bytes.extend([&word(name)[..], &(sizes.len() as u32).to_le_bytes()].concat());
+            bytes.extend(sizes.iter().flat_map(|size| size.to_le_bytes()));
+            bytes.extend([0; 4 + 8]);
+        }
+        bytes.resize(bytes.len().next_multiple_of(32) + 64, 0);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.gguf");
+        std::fs::write(&path, bytes).unwrap();
+        GgufFile::open(&path).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_alignment_that_cannot_be_is_refused() {
+        assert!(open(&[("general.alignment", 4, &[64, 0, 0, 0])], &[]).is_ok());
+        for (key, kind, value) in [
+            ("general.alignment", 4, &[0, 0, 0, 0][..]),
+            ("general.alignment\0\0", 4, &[0, 0, 0, 0]),
+            ("general.alignment", 0, &[0]),
+            ("general.alignment", 5, &[32, 0, 0, 0]),
+            ("general.alignment", 4, &[48, 0, 0, 0]),
+        ] {
+            let error = open(&[(key, kind, value)], &[]).unwrap_err();
+            assert!(error.contains("general.alignment is"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_tensor_of_nothing_is_not_given_out() {
+        let mut file = open(&[], &[("a", &[32, 0])]).unwrap();
+        let error = file.tensor("a", &[0, 32], &Device::Cpu).unwrap_err().to_string();
+        assert!(error.contains("tensor a [0, 32] holds nothing"), "{error}");
+    }
+
+    #[test]
+    fn sizes_that_overflow_are_refused_although_one_is_0() {
+        assert_eq!(open(&[], &[("a", &[4, 4])]).unwrap().shape("a"), Some(&[4, 4][..]));
+        for sizes in [&[1 << 32, 1 << 32, 0][..], &[0, u64::MAX, 2], &[1 << 40]] {
+            let error = open(&[], &[("a", sizes)]).unwrap_err();
+            assert!(error.contains("elements"), "{error}");
+        }
     }
 }

@@ -10,6 +10,7 @@ mod torch_zip;
 
 pub use gguf::GgufFile;
 pub use sharded::ShardedWeights;
+pub(crate) use sharded::has_safetensors;
 pub use tensor_file::TensorFile;
 pub use torch_dir::ModelDirectory;
 

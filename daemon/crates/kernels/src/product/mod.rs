@@ -5,6 +5,9 @@
 mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
+#[cfg(all(test, target_arch = "x86_64"))]
+#[expect(non_camel_case_types, reason = "the instructions' own names")]
+mod written_out;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -203,6 +206,32 @@ mod tests {
                     for o in 0..5 {
                         let want = plain(&b, &x, row, o) + o as f64;
                         prop_assert!((f64::from(got[outputs + 2 + o]) - want).abs() < 2e-3);
+                    }
+                }
+            }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn the_kernels_of_avx512_give_the_plain_product_with_their_instructions_written_out(
+            eight: bool, same: bool, outputs in 1usize..40, inputs in 1usize..200,
+            blocks in 1usize..4, seed in 0usize..1000,
+        ) {
+            let codes = if eight { Codes::Eight } else { Codes::Four };
+            let matrix = map(codes, [outputs, inputs], blocks * 32, same, seed);
+            let values: Vec<f32> =
+                (0..PANEL * inputs).map(|i| ((i * 31 + seed) as f32 * 0.11).sin() * 4.0).collect();
+            let mut x = Activations::new();
+            x.quantize(&mut Cpu::with_isa(1, Isa::Scalar), &values, inputs, inputs);
+            for tile in 0..matrix.tiles() {
+                let got = vnni::written_out::tile(&matrix, tile, x.panel::<PANEL>(0));
+                for (row, got) in got.iter().enumerate() {
+                    for (lane, got) in got.iter().enumerate().take(outputs - tile * TILE) {
+                        let want = plain(&matrix, &x, row, tile * TILE + lane);
+                        prop_assert!((f64::from(*got) - want).abs() < 2e-3, "{row} {lane}");
                     }
                 }
             }

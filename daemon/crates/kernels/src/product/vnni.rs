@@ -1,147 +1,179 @@
 //! The product with AVX-512 and VNNI: a tile's sixteen outputs are one register, and `vpdpbusd` adds four
 //! products of bytes to each of them at once.
-
-use std::arch::x86_64::{
-    __m512, __m512i, _mm_loadu_si128, _mm256_loadu_si256, _mm512_abs_epi8, _mm512_and_si512,
-    _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtph_ps, _mm512_dpbusd_epi32,
-    _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_si512, _mm512_mask_sub_epi8,
-    _mm512_movepi8_mask, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_setzero_si512, _mm512_srli_epi16, _mm512_storeu_ps, _mm512_sub_epi32,
-};
+//!
+//! The kernels are written once and compiled twice: with the machine's instructions, and for the tests with
+//! each instruction written out in plain code, so that machines without AVX-512 prove them too.
 
 use super::Outputs;
 use crate::activations::{Panel, QUAD};
 use crate::matrix::{BLOCK, Codes, Matrix, TILE, Zeros};
 
+pub(super) use machine::tile;
+
 /// Codes of a panel's block.
 type Quads<const R: usize> = [[[i8; QUAD]; R]; BLOCK / QUAD];
 
-/// One tile for the rows of a panel. Equals [`super::scalar::tile`] but for the order of f32 sums.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(super) fn tile<const R: usize>(
-    matrix: &Matrix,
-    tile: usize,
-    panel: Panel<'_, R>,
-) -> [Outputs; R] {
-    match matrix.codes {
-        Codes::Four => sum_groups::<R, 256>(matrix, tile, panel, |b, c| four(b, c)),
-        Codes::Eight => sum_groups::<R, 512>(matrix, tile, panel, |b, c| eight(b, c)),
-    }
-}
+macro_rules! kernels {
+    ($(#[$instructions:meta])*) => {
+        use super::{Codes, Matrix, Outputs, Panel, QUAD, Quads, TILE, Zeros};
 
-/// Sums over groups and blocks; `dot` multiplies one block of `SIZE` bytes.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-#[inline]
-fn sum_groups<const R: usize, const SIZE: usize>(
-    matrix: &Matrix,
-    tile: usize,
-    panel: Panel<'_, R>,
-    dot: impl Fn(&[u8; SIZE], &Quads<R>) -> [__m512i; R],
-) -> [Outputs; R] {
-    let (blocks, groups) = (matrix.blocks(), matrix.groups());
-    let bytes = matrix.bytes[tile * blocks * SIZE..(tile + 1) * blocks * SIZE].as_chunks().0;
-    let mut sums = [_mm512_setzero_ps(); R];
-    let rows = panel.codes.iter().zip(panel.scales).zip(panel.sums);
-    let mut blocks = bytes.iter().zip(rows);
-    for group in 0..groups {
-        let mut grouped = [_mm512_setzero_ps(); R];
-        let mut offsets = [0f32; R];
-        for (bytes, ((codes, steps), counts)) in blocks.by_ref().take(matrix.group_blocks) {
-            let dots = dot(bytes, codes);
-            for r in 0..R {
-                let whole = _mm512_cvtepi32_ps(dots[r]);
-                grouped[r] = _mm512_fmadd_ps(whole, _mm512_set1_ps(steps[r]), grouped[r]);
-                offsets[r] += counts[r];
+        /// One tile for the rows of a panel. Equals [`crate::product::scalar::tile`] but for the order of f32 sums.
+        $(#[$instructions])*
+        pub(in crate::product) fn tile<const R: usize>(
+            matrix: &Matrix,
+            tile: usize,
+            panel: Panel<'_, R>,
+        ) -> [Outputs; R] {
+            match matrix.codes {
+                Codes::Four => sum_groups::<R, 256>(matrix, tile, panel, |b, c| four(b, c)),
+                Codes::Eight => sum_groups::<R, 512>(matrix, tile, panel, |b, c| eight(b, c)),
             }
         }
-        let (scale, zeros) = of_group(matrix, (tile * groups + group) * TILE);
-        for r in 0..R {
-            let scaled = _mm512_fnmadd_ps(zeros, _mm512_set1_ps(offsets[r]), grouped[r]);
-            sums[r] = _mm512_fmadd_ps(scale, scaled, sums[r]);
+
+        /// Sums over groups and blocks; `dot` multiplies one block of `SIZE` bytes.
+        $(#[$instructions])*
+        #[inline]
+        fn sum_groups<const R: usize, const SIZE: usize>(
+            matrix: &Matrix,
+            tile: usize,
+            panel: Panel<'_, R>,
+            dot: impl Fn(&[u8; SIZE], &Quads<R>) -> [__m512i; R],
+        ) -> [Outputs; R] {
+            let (blocks, groups) = (matrix.blocks(), matrix.groups());
+            let bytes = matrix.bytes[tile * blocks * SIZE..(tile + 1) * blocks * SIZE].as_chunks().0;
+            let mut sums = [_mm512_setzero_ps(); R];
+            let rows = panel.codes.iter().zip(panel.scales).zip(panel.sums);
+            let mut blocks = bytes.iter().zip(rows);
+            for group in 0..groups {
+                let mut grouped = [_mm512_setzero_ps(); R];
+                let mut offsets = [0f32; R];
+                for (bytes, ((codes, steps), counts)) in blocks.by_ref().take(matrix.group_blocks) {
+                    let dots = dot(bytes, codes);
+                    for r in 0..R {
+                        let whole = _mm512_cvtepi32_ps(dots[r]);
+                        grouped[r] = _mm512_fmadd_ps(whole, _mm512_set1_ps(steps[r]), grouped[r]);
+                        offsets[r] += counts[r];
+                    }
+                }
+                let (scale, zeros) = of_group(matrix, (tile * groups + group) * TILE);
+                for r in 0..R {
+                    let scaled = _mm512_fnmadd_ps(zeros, _mm512_set1_ps(offsets[r]), grouped[r]);
+                    sums[r] = _mm512_fmadd_ps(scale, scaled, sums[r]);
+                }
+            }
+            let mut outputs = [[0f32; TILE]; R];
+            for (outputs, sum) in outputs.iter_mut().zip(sums) {
+                // SAFETY: sixteen floats are written to sixteen floats.
+                #[expect(unsafe_code, reason = "stores take pointers")]
+                unsafe {
+                    _mm512_storeu_ps(outputs.as_mut_ptr(), sum);
+                }
+            }
+            outputs
         }
-    }
-    let mut outputs = [[0f32; TILE]; R];
-    for (outputs, sum) in outputs.iter_mut().zip(sums) {
-        // SAFETY: sixteen floats are written to sixteen floats.
-        #[expect(unsafe_code, reason = "stores take pointers")]
-        unsafe {
-            _mm512_storeu_ps(outputs.as_mut_ptr(), sum);
+
+        /// A block of four-bit codes: unsigned as they are.
+        $(#[$instructions])*
+        #[inline]
+        fn four<const R: usize>(bytes: &[u8; 256], codes: &Quads<R>) -> [__m512i; R] {
+            let low = _mm512_set1_epi8(15);
+            let mut sums = [_mm512_setzero_si512(); R];
+            for (bytes, codes) in bytes.as_chunks::<64>().0.iter().zip(codes.as_chunks::<2>().0) {
+                let packed = load(bytes);
+                let near = _mm512_and_si512(packed, low);
+                let far = _mm512_and_si512(_mm512_srli_epi16::<4>(packed), low);
+                for r in 0..R {
+                    sums[r] = _mm512_dpbusd_epi32(sums[r], near, spread(codes[0][r]));
+                    sums[r] = _mm512_dpbusd_epi32(sums[r], far, spread(codes[1][r]));
+                }
+            }
+            sums
         }
-    }
-    outputs
-}
 
-/// A block of four-bit codes: unsigned as they are.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-#[inline]
-fn four<const R: usize>(bytes: &[u8; 256], codes: &Quads<R>) -> [__m512i; R] {
-    let low = _mm512_set1_epi8(15);
-    let mut sums = [_mm512_setzero_si512(); R];
-    for (bytes, codes) in bytes.as_chunks::<64>().0.iter().zip(codes.as_chunks::<2>().0) {
-        let packed = load(bytes);
-        let near = _mm512_and_si512(packed, low);
-        let far = _mm512_and_si512(_mm512_srli_epi16(packed, 4), low);
-        for r in 0..R {
-            sums[r] = _mm512_dpbusd_epi32(sums[r], near, spread(codes[0][r]));
-            sums[r] = _mm512_dpbusd_epi32(sums[r], far, spread(codes[1][r]));
+        /// A block of eight-bit codes, stored as code − 128: |code| times the activation with the code's sign.
+        $(#[$instructions])*
+        #[inline]
+        fn eight<const R: usize>(bytes: &[u8; 512], codes: &Quads<R>) -> [__m512i; R] {
+            let mut sums = [_mm512_setzero_si512(); R];
+            for (bytes, codes) in bytes.as_chunks::<64>().0.iter().zip(codes) {
+                let weights = load(bytes);
+                let (positive, negative) = (_mm512_abs_epi8(weights), _mm512_movepi8_mask(weights));
+                for r in 0..R {
+                    let row = spread(codes[r]);
+                    let signed = _mm512_mask_sub_epi8(row, negative, _mm512_setzero_si512(), row);
+                    sums[r] = _mm512_dpbusd_epi32(sums[r], positive, signed);
+                }
+            }
+            sums
         }
-    }
-    sums
-}
 
-/// A block of eight-bit codes, stored as code − 128: |code| times the activation with the code's sign.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-#[inline]
-fn eight<const R: usize>(bytes: &[u8; 512], codes: &Quads<R>) -> [__m512i; R] {
-    let mut sums = [_mm512_setzero_si512(); R];
-    for (bytes, codes) in bytes.as_chunks::<64>().0.iter().zip(codes) {
-        let weights = load(bytes);
-        let (positive, negative) = (_mm512_abs_epi8(weights), _mm512_movepi8_mask(weights));
-        for r in 0..R {
-            let row = spread(codes[r]);
-            let signed = _mm512_mask_sub_epi8(row, negative, _mm512_setzero_si512(), row);
-            sums[r] = _mm512_dpbusd_epi32(sums[r], positive, signed);
+        /// Four activations in every lane of 32 bits.
+        $(#[$instructions])*
+        #[inline]
+        fn spread(four: [i8; QUAD]) -> __m512i {
+            _mm512_set1_epi32(i32::from_le_bytes(four.map(i8::cast_unsigned)))
         }
-    }
-    sums
-}
 
-/// Four activations in every lane of 32 bits.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn spread(four: [i8; QUAD]) -> __m512i {
-    _mm512_set1_epi32(i32::from_le_bytes(four.map(i8::cast_unsigned)))
-}
-
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn load(bytes: &[u8; 64]) -> __m512i {
-    // SAFETY: the array holds 64 bytes.
-    #[expect(unsafe_code, reason = "loads take pointers")]
-    unsafe {
-        _mm512_loadu_si512(bytes.as_ptr().cast())
-    }
-}
-
-/// Scales of sixteen outputs from place `at`, and their zero points less what the stored codes lack.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn of_group(matrix: &Matrix, at: usize) -> (__m512, __m512) {
-    let halves = &matrix.scales[at..at + TILE];
-    // SAFETY: the slice holds sixteen half-precision values, 32 bytes.
-    #[expect(unsafe_code, reason = "loads take pointers")]
-    let scales = unsafe { _mm256_loadu_si256(halves.as_ptr().cast()) };
-    let shift = if matrix.codes == Codes::Four { 0 } else { 128 };
-    let zeros = match &matrix.zeros {
-        Zeros::Same(zero) => _mm512_set1_ps(f32::from(i16::from(*zero) - shift)),
-        Zeros::Each(each) => {
-            let bytes = &each[at..at + TILE];
-            // SAFETY: the slice holds sixteen bytes.
+        $(#[$instructions])*
+        #[inline]
+        fn load(bytes: &[u8; 64]) -> __m512i {
+            // SAFETY: the array holds 64 bytes.
             #[expect(unsafe_code, reason = "loads take pointers")]
-            let bytes = unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) };
-            let wide = _mm512_cvtepu8_epi32(bytes);
-            _mm512_cvtepi32_ps(_mm512_sub_epi32(wide, _mm512_set1_epi32(i32::from(shift))))
+            unsafe {
+                _mm512_loadu_si512(bytes.as_ptr().cast())
+            }
+        }
+
+        /// Scales of sixteen outputs from place `at`, and their zero points less what the stored codes lack.
+        $(#[$instructions])*
+        #[inline]
+        fn of_group(matrix: &Matrix, at: usize) -> (__m512, __m512) {
+            let halves = &matrix.scales[at..at + TILE];
+            // SAFETY: the slice holds sixteen half-precision values, 32 bytes.
+            #[expect(unsafe_code, reason = "loads take pointers")]
+            let scales = unsafe { _mm256_loadu_si256(halves.as_ptr().cast()) };
+            let shift = if matrix.codes == Codes::Four { 0 } else { 128 };
+            let zeros = match &matrix.zeros {
+                Zeros::Same(zero) => _mm512_set1_ps(f32::from(i16::from(*zero) - shift)),
+                Zeros::Each(each) => {
+                    let bytes = &each[at..at + TILE];
+                    // SAFETY: the slice holds sixteen bytes.
+                    #[expect(unsafe_code, reason = "loads take pointers")]
+                    let bytes = unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) };
+                    let wide = _mm512_cvtepu8_epi32(bytes);
+                    _mm512_cvtepi32_ps(_mm512_sub_epi32(wide, _mm512_set1_epi32(i32::from(shift))))
+                }
+            };
+            (_mm512_cvtph_ps(scales), zeros)
         }
     };
-    (_mm512_cvtph_ps(scales), zeros)
+}
+
+/// With the machine's instructions.
+mod machine {
+    use std::arch::x86_64::{
+        __m512, __m512i, _mm_loadu_si128, _mm256_loadu_si256, _mm512_abs_epi8, _mm512_and_si512,
+        _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtph_ps, _mm512_dpbusd_epi32,
+        _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_si512, _mm512_mask_sub_epi8,
+        _mm512_movepi8_mask, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps,
+        _mm512_setzero_ps, _mm512_setzero_si512, _mm512_srli_epi16, _mm512_storeu_ps,
+        _mm512_sub_epi32,
+    };
+
+    kernels!(#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]);
+}
+
+/// With the instructions written out.
+#[cfg(test)]
+pub(super) mod written_out {
+    use super::super::written_out::{
+        __m512, __m512i, _mm_loadu_si128, _mm256_loadu_si256, _mm512_abs_epi8, _mm512_and_si512,
+        _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtph_ps, _mm512_dpbusd_epi32,
+        _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_si512, _mm512_mask_sub_epi8,
+        _mm512_movepi8_mask, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps,
+        _mm512_setzero_ps, _mm512_setzero_si512, _mm512_srli_epi16, _mm512_storeu_ps,
+        _mm512_sub_epi32,
+    };
+
+    kernels!();
 }

@@ -5,12 +5,11 @@ use std::path::Path;
 
 use crate::EngineError;
 use crate::tokenizer::TextTokenizer;
-use crate::weights::{GgufFile, read_small};
+use crate::weights::{GgufFile, has_safetensors, read_small};
 
-/// The only `.gguf` of a directory that has no safetensors.
+/// The first `.gguf` of a directory that has no safetensors.
 pub(crate) fn gguf_in(directory: &Path) -> Option<std::path::PathBuf> {
-    let plain = ["model.safetensors", "model.safetensors.index.json"];
-    if plain.iter().any(|name| directory.join(name).is_file()) {
+    if has_safetensors(directory) {
         return None;
     }
     let mut found: Vec<_> = std::fs::read_dir(directory)

@@ -13,6 +13,7 @@ use companion_cuda::{
     Buffer, CacheShape, Device, Graph, KvCache, KvPrecision, Linear, Pinned, Stream,
 };
 use half::f16;
+use half::slice::HalfFloatSliceExt as _;
 pub(super) use map::HEAD_GROUP;
 
 use super::integer::unpacked;
@@ -122,12 +123,7 @@ impl CudaDecoder {
         let embedding = if config.tie_word_embeddings {
             Embedding::Tied
         } else {
-            let rows = embedding.to_dtype(candle_core::DType::F16).map_err(placing)?;
-            let rows: Vec<f16> =
-                rows.flatten_all().and_then(|flat| flat.to_vec1()).map_err(placing)?;
-            let mut table = device.pinned(rows.len()).map_err(failed)?;
-            table.write(0, &rows).map_err(failed)?;
-            Embedding::Own(table)
+            Embedding::Own(pinned(embedding, &config, device)?)
         };
         let head = map::output(head, width)?.upload(device).map_err(failed)?;
         let shape = CacheShape {
@@ -337,6 +333,24 @@ impl CudaDecoder {
         self.step = Some(Recorded { graph, id, past, logits });
         Ok(())
     }
+}
+
+/// The embedding's rows in half precision, in pinned memory of the host.
+fn pinned(
+    embedding: super::Embedding,
+    config: &DecoderConfig,
+    device: &Device,
+) -> Result<Pinned<f16>, EngineError> {
+    let (vocab, width) = (config.vocab_size, config.hidden_size);
+    let compact = embedding.compact().map_err(placing)?;
+    let mut table = device.pinned(vocab * width).map_err(failed)?;
+    let (mut row, mut halves) = (vec![0f32; width], vec![f16::ZERO; width]);
+    for id in 0..vocab {
+        compact.row(id, &mut row).map_err(placing)?;
+        halves.convert_from_f32_slice(&row);
+        table.write(id * width, &halves).map_err(failed)?;
+    }
+    Ok(table)
 }
 
 fn position(length: usize) -> u32 {

@@ -5,25 +5,23 @@
 
 mod map;
 
+use self::map::Stack;
+pub(super) use self::map::{Taken, taken, unpacked};
+use super::embedding::Compact;
+use super::{Block, Decoder, DecoderConfig, computing, placing};
+use crate::EngineError;
 use companion_kernels::{
     Activations, AttentionShape, Cpu, KvStore, MOST_HEAD_DIM, RotaryPairs, attend, attend_singly,
     rms_norm, rotate, swiglu,
 };
-use half::f16;
-use half::slice::HalfFloatSliceExt as _;
-
-use self::map::Stack;
-pub(super) use self::map::{Taken, taken, unpacked};
-use super::{Block, Decoder, DecoderConfig};
-use crate::EngineError;
 
 /// Where rows of the embedding come from.
 #[derive(Debug)]
 enum Embedding {
     /// The output map, whose rows they are.
     Tied,
-    /// `[vocab, hidden]`.
-    Own(Vec<f16>),
+    /// A table of its own.
+    Own(Compact),
 }
 
 #[derive(Debug)]
@@ -90,15 +88,14 @@ impl IntegerDecoder {
                 problem: "it was loaded as an embedder, which gives no logits".to_owned(),
             });
         };
-        let head = Stack::new(vec![head])?;
         let embedding = if config.tie_word_embeddings {
+            // Freed before the output map is packed.
+            drop(embedding);
             Embedding::Tied
         } else {
-            let values = unpacked(&embedding)?;
-            let mut halves = vec![f16::ZERO; values.len()];
-            halves.convert_from_f32_slice(&values);
-            Embedding::Own(halves)
+            Embedding::Own(embedding.compact().map_err(placing)?)
         };
+        let head = Stack::new(vec![head])?;
         let blocks = blocks.into_iter().map(|block| IntegerBlock::new(block, &config));
         Ok(Self {
             blocks: blocks.collect::<Result<_, _>>()?,
@@ -141,7 +138,7 @@ impl IntegerDecoder {
     /// Bytes of weights and of the KV cache.
     #[must_use]
     pub fn bytes(&self) -> (usize, usize) {
-        let own = if let Embedding::Own(rows) = &self.embedding { rows.len() * 2 } else { 0 };
+        let own = if let Embedding::Own(all) = &self.embedding { all.bytes() } else { 0 };
         let blocks: usize = self.blocks.iter().map(IntegerBlock::weights).sum();
         let kv = self.blocks.iter().map(|block| block.kv.size()).sum();
         (own + blocks + self.head.size() + self.norm.len() * 4, kv)
@@ -181,7 +178,7 @@ impl IntegerDecoder {
             });
         }
         let (width, count) = (self.config.hidden_size, rows.clamp(1, ids.len()));
-        self.embed(ids);
+        self.embed(ids)?;
         #[expect(clippy::cast_possible_truncation, reason = "computed in f32")]
         let eps = self.config.rms_norm_eps as f32;
         for block in &mut self.blocks {
@@ -212,18 +209,16 @@ impl IntegerDecoder {
         Ok(Some(logits))
     }
 
-    fn embed(&mut self, ids: &[u32]) {
+    fn embed(&mut self, ids: &[u32]) -> Result<(), EngineError> {
         let width = self.config.hidden_size;
         self.rows.x.resize(ids.len() * width, 0.0);
         for (id, row) in ids.iter().zip(self.rows.x.chunks_exact_mut(width)) {
             match &self.embedding {
                 Embedding::Tied => self.head.row(*id as usize, row),
-                Embedding::Own(all) => {
-                    let from = *id as usize * width;
-                    all[from..from + width].convert_to_f32_slice(row);
-                }
+                Embedding::Own(all) => all.row(*id as usize, row).map_err(computing)?,
             }
         }
+        Ok(())
     }
 }
 

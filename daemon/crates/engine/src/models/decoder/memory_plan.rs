@@ -89,7 +89,7 @@ pub fn plan_config(
 /// Whether the zero points of packed maps differ from each other: always in AWQ, in GPTQ where it is not
 /// symmetric.
 fn zeros_differ(config: &DecoderConfig, settings: &Settings) -> Result<bool, EngineError> {
-    match (config.quant, settings.inner("quantization_config")) {
+    match (config.quant, crate::quant::description(settings)?) {
         (Some(QuantScheme::Gptq { .. }), Some(quant)) => Ok(!quant.flag("sym", true)?),
         (quant, _) => Ok(quant.is_some()),
     }
@@ -185,12 +185,10 @@ impl Planner<'_> {
     fn is_quantized(&self) -> Result<bool, EngineError> {
         for layer in 0..self.config.num_hidden_layers {
             let (stored, _) = self.stored(&format!("{layer}.gate"), self.config.hidden_size)?;
-            let plain = matches!(
-                stored,
-                Stored::Plain | Stored::Gguf(GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16)
-            );
-            if plain {
-                return Ok(false);
+            match stored {
+                Stored::Packed { .. } => {}
+                Stored::Gguf(dtype) if is_integer(dtype) => {}
+                Stored::Gguf(_) | Stored::Plain => return Ok(false),
             }
         }
         Ok(true)
@@ -200,9 +198,11 @@ impl Planner<'_> {
         let c = self.config;
         let (vocab, width) = (c.vocab_size, c.hidden_size);
         let head = match &self.files {
-            // A GGUF's tied embedding is kept twice: unpacked for its rows, packed as the output.
-            Files::Gguf(_) => stored_bytes(self.stored("head", width)?.0, vocab, width),
-            _ if c.tie_word_embeddings => 0,
+            // A GGUF's tied embedding is kept once, plain numbers twice: unpacked for the product.
+            Files::Gguf(file) if c.tie_word_embeddings && is_integer(dtype(file, "embedding")?) => {
+                0
+            }
+            Files::Release(_) | Files::Unseen if c.tie_word_embeddings => 0,
             _ => stored_bytes(self.stored("head", width)?.0, vocab, width),
         };
         let rope = match &self.files {
@@ -211,7 +211,13 @@ impl Planner<'_> {
         };
         let head_norms = if c.architecture.differences().head_norms { 2 * c.head_dim } else { 0 };
         let norms = (2 * width + head_norms) * 4;
-        let mut total = (vocab * width + width) * 4 + head + rope;
+        let embedding = match &self.files {
+            Files::Gguf(file) => {
+                stored_bytes(Stored::Gguf(dtype(file, "embedding")?), vocab, width)
+            }
+            _ => vocab * width * 4,
+        };
+        let mut total = embedding + width * 4 + head + rope;
         for layer in 0..c.num_hidden_layers {
             total += norms;
             for map in self.maps() {
@@ -227,7 +233,13 @@ impl Planner<'_> {
     fn integer_weights(&self) -> Result<usize, EngineError> {
         let c = self.config;
         let (vocab, width) = (c.vocab_size, c.hidden_size);
-        let own = if c.tie_word_embeddings { 0 } else { vocab * width * 2 };
+        let own = match &self.files {
+            _ if c.tie_word_embeddings => 0,
+            Files::Gguf(file) if dtype(file, "embedding")? != GgmlDType::F32 => {
+                stored_bytes(Stored::Gguf(dtype(file, "embedding")?), vocab, width)
+            }
+            _ => vocab * width * 2,
+        };
         let head = self.matrix_bytes(self.stored("head", width)?.0, vocab, width);
         let mut total = own + head + width * 4;
         for layer in 0..c.num_hidden_layers {
@@ -285,6 +297,11 @@ impl Planner<'_> {
     }
 }
 
+/// Whether a GGUF's type is one of integers.
+fn is_integer(dtype: GgmlDType) -> bool {
+    !matches!(dtype, GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16)
+}
+
 /// Inputs with each group filled up to whole blocks.
 fn padded(input: usize, group: usize) -> usize {
     let whole = input / group * group.next_multiple_of(BLOCK);
@@ -306,7 +323,7 @@ fn stored_bytes(stored: Stored, output: usize, input: usize) -> usize {
 fn dtype(file: &GgufFile, part: &str) -> Result<GgmlDType, EngineError> {
     let name = match part {
         "head" if file.has("output.weight") => "output.weight".to_owned(),
-        "head" => "token_embd.weight".to_owned(),
+        "head" | "embedding" => "token_embd.weight".to_owned(),
         part => format!("{}.weight", super::source::gguf_name(part)),
     };
     file.dtype(&name)

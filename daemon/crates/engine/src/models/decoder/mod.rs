@@ -7,6 +7,7 @@ mod architecture;
 mod cache;
 mod config;
 mod cuda;
+mod embedding;
 mod integer;
 mod memory_plan;
 mod source;
@@ -23,6 +24,7 @@ pub use cache::{CacheElement, CacheFork, CacheShape};
 pub use config::DecoderConfig;
 pub(crate) use config::{Bias, Differences};
 pub use cuda::CudaDecoder;
+use embedding::Embedding;
 pub use integer::IntegerDecoder;
 pub use memory_plan::{MemoryPlan, plan, plan_config};
 use source::{Gguf, LinearShape, Release, Source};
@@ -51,7 +53,7 @@ struct Block {
 #[derive(Debug)]
 pub struct Decoder {
     config: DecoderConfig,
-    embedding: Tensor,
+    embedding: Embedding,
     blocks: Vec<Block>,
     norm: Tensor,
     /// `None` in an embedder.
@@ -271,8 +273,7 @@ impl Decoder {
         taps: &mut Option<&mut Taps>,
         stop: &dyn Fn() -> bool,
     ) -> Result<Option<Tensor>> {
-        let ids_tensor = Tensor::new(ids, &self.device)?;
-        let mut x = self.embedding.index_select(&ids_tensor, 0)?;
+        let mut x = self.embedding.rows(ids, &self.device)?;
         tap(taps, &x);
         #[expect(clippy::cast_possible_truncation, reason = "the op takes f32")]
         let eps = self.config.rms_norm_eps as f32;

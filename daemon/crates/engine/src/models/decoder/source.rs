@@ -1,9 +1,12 @@
 //! Where a decoder's weights come from: a release's safetensors or a GGUF, each with its own names of
 //! the parts. Parts are asked for by the decoder's names: `3.q`, `3.input_norm`, `norm`.
 
+use std::sync::Arc;
+
 use candle_core::quantized::QMatMul;
 use candle_core::{Device, Tensor};
 
+use super::embedding::Embedding;
 use super::placing;
 use crate::EngineError;
 use crate::layers::Linear;
@@ -25,13 +28,13 @@ pub(super) trait Source {
     /// A norm's weights `[size]`.
     fn vector(&mut self, part: &str, size: usize) -> Result<Tensor, EngineError>;
     /// The embedding `[rows, width]`.
-    fn embedding(&mut self, rows: usize, width: usize) -> Result<Tensor, EngineError>;
+    fn embedding(&mut self, rows: usize, width: usize) -> Result<Embedding, EngineError>;
     /// The output map of width `width` to `rows`; `tied` is the embedding where it is the output too.
     fn head(
         &mut self,
         rows: usize,
         width: usize,
-        tied: Option<&Tensor>,
+        tied: Option<&Embedding>,
     ) -> Result<Linear, EngineError>;
     /// Divisors of the rotary frequencies `[size]`, where the file has them.
     fn rope_divisors(&mut self, size: usize) -> Result<Option<Vec<f32>>, EngineError>;
@@ -118,19 +121,20 @@ impl Source for Release<'_> {
         self.read(&format!("{}.weight", self.name(part)), &[size])
     }
 
-    fn embedding(&mut self, rows: usize, width: usize) -> Result<Tensor, EngineError> {
-        self.read(&format!("{}embed_tokens.weight", prefix(&self.weights)), &[rows, width])
+    fn embedding(&mut self, rows: usize, width: usize) -> Result<Embedding, EngineError> {
+        let name = format!("{}embed_tokens.weight", prefix(&self.weights));
+        self.read(&name, &[rows, width]).map(Embedding::Plain)
     }
 
     fn head(
         &mut self,
         rows: usize,
         width: usize,
-        tied: Option<&Tensor>,
+        tied: Option<&Embedding>,
     ) -> Result<Linear, EngineError> {
         match tied {
-            Some(embedding) => Ok(Linear::Dense(embedding.t().map_err(placing)?, None)),
-            None => self.map("lm_head", LinearShape { input: width, output: rows, bias: false }),
+            Some(Embedding::Plain(all)) => Ok(Linear::Dense(all.t().map_err(placing)?, None)),
+            _ => self.map("lm_head", LinearShape { input: width, output: rows, bias: false }),
         }
     }
 
@@ -196,16 +200,26 @@ impl Source for Gguf<'_> {
         self.plain(&format!("{}.weight", gguf_name(part)), &[size])
     }
 
-    fn embedding(&mut self, rows: usize, width: usize) -> Result<Tensor, EngineError> {
-        self.plain("token_embd.weight", &[rows, width])
+    fn embedding(&mut self, rows: usize, width: usize) -> Result<Embedding, EngineError> {
+        let tensor = self.file.tensor("token_embd.weight", &[rows, width], &Device::Cpu)?;
+        self.bytes += tensor.storage_size_in_bytes();
+        Ok(Embedding::Packed(tensor))
     }
 
     fn head(
         &mut self,
         rows: usize,
         width: usize,
-        tied: Option<&Tensor>,
+        tied: Option<&Embedding>,
     ) -> Result<Linear, EngineError> {
+        if let (Some(Embedding::Packed(all)), true) = (tied, self.device.is_cpu()) {
+            let map = QMatMul::from_arc(Arc::clone(all)).map_err(placing)?;
+            // Plain numbers are unpacked for the product.
+            if !matches!(map, QMatMul::QTensor(_)) {
+                self.bytes += all.storage_size_in_bytes();
+            }
+            return Ok(Linear::Quantized(map, None));
+        }
         let name = if tied.is_some() { "token_embd.weight" } else { "output.weight" };
         Ok(Linear::Quantized(self.quantized(name, &[rows, width])?, None))
     }

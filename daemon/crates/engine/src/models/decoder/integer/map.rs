@@ -8,6 +8,7 @@ use half::f16;
 
 use crate::EngineError;
 use crate::layers::Linear;
+use crate::models::decoder::embedding::unpacked_rows;
 use crate::quant::IntegerError;
 
 /// Inputs of a block of Q4_0 and Q8_0 (ggml's `QK4_0`, `QK8_0`).
@@ -138,14 +139,20 @@ fn sizes(error: MatrixError) -> EngineError {
 /// Plain weights `[outputs, inputs]`, as eight bits.
 fn plain(weights: &Tensor) -> Result<Matrix, EngineError> {
     let (outputs, inputs) = weights.dims2().map_err(failed)?;
+    rounded([outputs, inputs], |output| {
+        weights.get(output)?.to_dtype(candle_core::DType::F32)?.contiguous()?.to_vec1::<f32>()
+    })
+}
+
+/// A matrix of eight bits of these rows.
+fn rounded(
+    sizes_of: [usize; 2],
+    values: impl Fn(usize) -> candle_core::Result<Vec<f32>>,
+) -> Result<Matrix, EngineError> {
     let mut wrong = None;
-    let matrix = Matrix::quantize([outputs, inputs], |output, row| {
-        match weights.get(output).and_then(|values| {
-            values.to_dtype(candle_core::DType::F32)?.contiguous()?.to_vec1::<f32>()
-        }) {
-            Ok(values) => row.copy_from_slice(&values),
-            Err(error) => wrong = Some(error),
-        }
+    let matrix = Matrix::quantize(sizes_of, |output, row| match values(output) {
+        Ok(values) => row.copy_from_slice(&values),
+        Err(error) => wrong = Some(error),
     })
     .map_err(sizes)?;
     wrong.map_or(Ok(matrix), |error| Err(failed(error)))
@@ -156,9 +163,7 @@ fn gguf(tensor: &QTensor) -> Result<Matrix, EngineError> {
     let (outputs, inputs) = tensor.shape().dims2().map_err(failed)?;
     let bytes = match tensor.dtype() {
         GgmlDType::Q4_0 | GgmlDType::Q8_0 => tensor.data().map_err(failed)?,
-        _ => {
-            return plain(&tensor.dequantize(&candle_core::Device::Cpu).map_err(failed)?);
-        }
+        _ => return rounded([outputs, inputs], |output| unpacked_rows(tensor, output, 1)),
     };
     let blocks = inputs / BLOCK;
     let size = tensor.dtype().type_size();

@@ -34,6 +34,8 @@ const STAGE: &str = "the synthesiser";
 const PHONES_OF_V1: usize = 322;
 /// Latent frames of a code (50 a second of 25).
 const FRAMES_PER_CODE: usize = 2;
+/// Most samples of a latent frame; those of v2 have 640.
+const MOST_FRAME_SAMPLES: usize = 1 << 16;
 /// Codes of one decode at most: 10 minutes.
 const MOST_CODES: usize = 15_000;
 
@@ -144,7 +146,14 @@ impl S2 {
         let [gin, _] = weights.dims("ref_enc.fc.fc.weight")?;
         let channels = prior.width;
         let flow = Flow::load(weights.below("flow"), channels, gin)?;
-        let frame_samples = rates.iter().product();
+        let product = rates.iter().try_fold(1_usize, |all, rate| all.checked_mul(*rate));
+        let Some(frame_samples) = product.filter(|all| *all <= MOST_FRAME_SAMPLES) else {
+            return Err(EngineError::Config {
+                file: file.clone(),
+                key: "model.upsample_rates".into(),
+                problem: format!("is {rates:?}, whose product is beyond {MOST_FRAME_SAMPLES}"),
+            });
+        };
         let sizes = VocoderSizes { rates, kernels, dilations };
         let vocoder = Vocoder::load(weights.below("dec"), (channels, gin), &sizes)?;
         let lengths = codebook
