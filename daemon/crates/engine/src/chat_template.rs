@@ -63,21 +63,26 @@ fn to_json(value: &Value) -> Result<Value, Error> {
 }
 
 /// Steps of one rendering at most; a conversation of a hundred messages takes some ten thousand.
-const FUEL: u64 = 5_000_000;
-/// Longest prompt in bytes; the longest contexts hold a tenth of it.
-const LONGEST: usize = 16 << 20;
+const FUEL: u64 = 1_000_000;
+/// Longest prompt in bytes: more than a context of a million tokens.
+const LONGEST: usize = 4 << 20;
 /// Widest indentation and field of a number.
 const WIDEST: usize = 256;
 
 /// A text that does not grow beyond [`LONGEST`].
-struct Bounded(Vec<u8>);
+#[derive(Default)]
+struct Bounded {
+    bytes: Vec<u8>,
+    full: bool,
+}
 
 impl std::io::Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.0.len() + bytes.len() > LONGEST {
-            return Err(std::io::Error::other(format!("the prompt is beyond {LONGEST} bytes")));
+        self.full |= self.bytes.len() + bytes.len() > LONGEST;
+        if self.full {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
         }
-        self.0.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -198,9 +203,16 @@ impl ChatTemplate {
         let tools = tools.map_or(Value::from(()), Value::from_serialize);
         let base = context! { messages, tools, add_generation_prompt };
         let extra = Value::from_serialize(extra);
-        let mut prompt = Bounded(Vec::new());
-        template.render_captured_to(context! { ..extra, ..base }, &mut prompt).map_err(refused)?;
-        Ok(String::from_utf8_lossy(&prompt.0).into_owned())
+        let mut prompt = Bounded::default();
+        let rendered = template.render_captured_to(context! { ..extra, ..base }, &mut prompt);
+        if prompt.full {
+            return Err(EngineError::Input {
+                what: "the messages for the chat template",
+                problem: format!("the prompt is beyond {LONGEST} bytes"),
+            });
+        }
+        rendered.map_err(refused)?;
+        Ok(String::from_utf8_lossy(&prompt.bytes).into_owned())
     }
 }
 

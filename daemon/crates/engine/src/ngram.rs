@@ -17,8 +17,8 @@ use crate::EngineError;
 const MOST_ORDER: usize = 8;
 /// Most n-grams of a file: some hundred megabytes.
 const MOST_NGRAMS: usize = 8_000_000;
-/// Space that is set aside before the n-grams are seen, at most.
-const RESERVE: usize = 1 << 20;
+/// N-grams that space is set aside for before they are seen, at most; a file may claim any number.
+const RESERVE: usize = 1 << 14;
 /// Longest line.
 const LONGEST_LINE: u64 = 4_096;
 /// Where the table of a root's children begins and every suffix ends.

@@ -8,8 +8,10 @@ pub mod readers;
 #[path = "../../../../tests/fuzz/src/seeds/mod.rs"]
 pub mod seeds;
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use companion_engine::Device;
@@ -21,6 +23,19 @@ static ALLOCATOR: counted::Counted = counted::Counted;
 
 /// The count is of the whole process.
 static ONE: Mutex<()> = Mutex::new(());
+
+/// Runs `test` in a process of its own where errors carry traces (`RUST_BACKTRACE`): the text of one, which
+/// candle's errors hold, takes tens of megabytes.
+fn without_traces(name: &str, test: impl FnOnce()) {
+    let _one_at_a_time = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    if Backtrace::capture().status() != BacktraceStatus::Captured {
+        return test();
+    }
+    let this = std::env::current_exe().unwrap();
+    let again = Command::new(this).args(["--exact", name]).env("RUST_LIB_BACKTRACE", "0").output();
+    let again = again.unwrap();
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stdout));
+}
 
 /// What the fuzzer kept and what it once broke a reader with, by the names of readers.
 fn kept(reader: Reader) -> Vec<(String, Vec<u8>)> {
@@ -63,43 +78,46 @@ fn damaged(inputs: &[(String, Vec<u8>)], seed: u64) -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn sound_files_are_taken_for_sound() {
-    let _one_at_a_time = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    for reader in Reader::ALL {
-        let refused: Vec<String> = seeds::of(reader)
-            .into_iter()
-            .filter(|(_, bytes)| !reader.check(bytes))
-            .map(|(name, _)| name)
-            .collect();
-        assert!(refused.is_empty(), "{} refuses {refused:?}", reader.name());
-    }
+    without_traces("sound_files_are_taken_for_sound", || {
+        for reader in Reader::ALL {
+            let refused: Vec<String> = seeds::of(reader)
+                .into_iter()
+                .filter(|(_, bytes)| !reader.check(bytes))
+                .map(|(name, _)| name)
+                .collect();
+            assert!(refused.is_empty(), "{} refuses {refused:?}", reader.name());
+        }
+    });
 }
 
 #[test]
 fn loading_a_gguf_makes_no_table_of_floats() {
-    const ROWS: u64 = 1 << 16;
-    let _one_at_a_time = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("model.gguf");
-    for tied in [true, false] {
-        std::fs::write(&path, seeds::gguf::wide(tied, ROWS)).unwrap();
-        let peak = counted::peak_of(|| {
-            let exact = Decoder::load(&path, &Device::Cpu).unwrap();
-            IntegerDecoder::from_decoder(exact, 1).unwrap();
-        });
-        let floats = usize::try_from(ROWS).unwrap() * 32 * 4;
-        assert!(peak < floats, "{peak} bytes at most, a table of floats alone has {floats}");
-    }
+    without_traces("loading_a_gguf_makes_no_table_of_floats", || {
+        const ROWS: u64 = 1 << 16;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.gguf");
+        for tied in [true, false] {
+            std::fs::write(&path, seeds::gguf::wide(tied, ROWS)).unwrap();
+            let peak = counted::peak_of(|| {
+                let exact = Decoder::load(&path, &Device::Cpu).unwrap();
+                IntegerDecoder::from_decoder(exact, 1).unwrap();
+            });
+            let floats = usize::try_from(ROWS).unwrap() * 32 * 4;
+            assert!(peak < floats, "{peak} bytes at most, a table of floats alone has {floats}");
+        }
+    });
 }
 
 #[test]
 fn no_file_ends_in_a_panic_or_in_more_memory_than_it_is_due() {
-    let _one_at_a_time = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    for reader in Reader::ALL {
-        assert_eq!(Reader::named(reader.name()), Some(reader));
-        let sound = seeds::of(reader);
-        for inputs in [kept(reader), damaged(&sound, 7), sound] {
-            let broken = broken_by(reader, &inputs);
-            assert!(broken.is_empty(), "{} is broken by {broken:#?}", reader.name());
+    without_traces("no_file_ends_in_a_panic_or_in_more_memory_than_it_is_due", || {
+        for reader in Reader::ALL {
+            assert_eq!(Reader::named(reader.name()), Some(reader));
+            let sound = seeds::of(reader);
+            for inputs in [kept(reader), damaged(&sound, 7), sound] {
+                let broken = broken_by(reader, &inputs);
+                assert!(broken.is_empty(), "{} is broken by {broken:#?}", reader.name());
+            }
         }
-    }
+    });
 }

@@ -147,7 +147,7 @@ impl Bert {
         let padding = s.get("pad_token_id").and_then(serde_json::Value::as_u64).unwrap_or(1);
         let first_position = match s.text("model_type", None)? {
             "bert" => 0,
-            "xlm-roberta" => usize::try_from(padding).unwrap_or(1) + 1,
+            "xlm-roberta" => usize::try_from(padding).unwrap_or(usize::MAX).saturating_add(1),
             other => {
                 let problem = format!("is {other:?}, expected bert or xlm-roberta");
                 return Err(s.wrong("model_type", problem));
@@ -173,6 +173,10 @@ impl Bert {
         let mut source = Source { weights, prefix, eps, device };
         let (vocab, inner) = (s.size("vocab_size", None)?, s.size("intermediate_size", None)?);
         let reach = s.size("max_position_embeddings", None)?;
+        if first_position >= reach {
+            let problem = format!("is {padding}, expected less than the {reach} positions");
+            return Err(s.wrong("pad_token_id", problem));
+        }
         let kinds = s.size("type_vocab_size", Some(2))?;
         let kind = source.tensor("embeddings.token_type_embeddings.weight", &[kinds, width])?;
         let layers = s.size("num_hidden_layers", None)?;
@@ -285,11 +289,11 @@ mod tests {
     use super::*;
 
     /// An encoder of one block with 16 rows of positions.
-    fn load(kind: &str) -> Bert {
+    fn load(kind: &str, padding: u64) -> std::result::Result<Bert, String> {
         let folder = tempfile::tempdir().unwrap();
         let config = serde_json::json!({
             "model_type": kind, "hidden_size": 4, "num_attention_heads": 1, "intermediate_size": 4,
-            "num_hidden_layers": 1, "vocab_size": 3, "max_position_embeddings": 16, "type_vocab_size": 1,
+            "num_hidden_layers": 1, "vocab_size": 3, "max_position_embeddings": 16, "type_vocab_size": 1, "pad_token_id": padding,
         });
         std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
         let mut tensors = HashMap::new();
@@ -318,13 +322,25 @@ mod tests {
         }
         candle_core::safetensors::save(&tensors, folder.path().join("model.safetensors")).unwrap();
         let weights = ShardedWeights::open(folder.path()).unwrap();
-        Bert::load(folder.path(), weights, 0, &Device::Cpu).unwrap()
+        Bert::load(folder.path(), weights, 0, &Device::Cpu).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_padding_that_leaves_no_position_is_refused() {
+        assert_eq!(load("xlm-roberta", 14).unwrap().longest(), 1);
+        for padding in [15, u64::MAX] {
+            let error = load("xlm-roberta", padding).unwrap_err();
+            assert!(
+                error.contains(&format!("pad_token_id: is {padding}, expected less")),
+                "{error}"
+            );
+        }
     }
 
     #[test]
     fn xlm_roberta_has_room_for_two_ids_less_than_it_has_positions() {
         for (kind, room) in [("bert", 16), ("xlm-roberta", 14)] {
-            let bert = load(kind);
+            let bert = load(kind, 1).unwrap();
             assert_eq!(bert.longest(), room, "{kind}");
             assert!(bert.hidden(&vec![1; room], &mut |_, _| Ok(())).is_ok(), "{kind}");
             assert!(bert.hidden(&vec![1; room + 1], &mut |_, _| Ok(())).is_err(), "{kind}");

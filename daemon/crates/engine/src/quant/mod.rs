@@ -151,8 +151,8 @@ mod tests {
     #[test]
     fn what_is_wrong_with_it_is_said_of_that_file() {
         let error = read("{}", Some(r#"{"bits": 3, "group_size": 128}"#)).unwrap_err();
-        assert!(error.contains("quantize_config.json") && error.contains("bits is 3"), "{error}");
+        assert!(error.contains("quantize_config.json") && error.contains("bits: is 3"), "{error}");
         let error = read(r#"{"quantization_config": {"bits": 4}}"#, None).unwrap_err();
-        assert!(error.contains("quant_method is missing"), "{error}");
+        assert!(error.contains("quant_method: is missing"), "{error}");
     }
 }

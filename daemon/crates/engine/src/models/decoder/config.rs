@@ -214,6 +214,21 @@ impl DecoderConfig {
                 return wrong(key, format!("is {size}, expected 1 to {LARGEST}"));
             }
         }
+        // Tables of positions and a cache's first rows are made for a head and a block: they stay in proportion.
+        for (key, size, most) in
+            [("num_hidden_layers", self.num_hidden_layers, 1024), ("head_dim", self.head_dim, 1024)]
+        {
+            if size > most {
+                return wrong(key, format!("is {size}, expected 1 to {most}"));
+            }
+        }
+        if self.num_attention_heads * self.head_dim > LARGEST {
+            let problem = format!(
+                "is {}, expected {LARGEST} at most with heads of {}",
+                self.num_attention_heads, self.head_dim
+            );
+            return wrong("num_attention_heads", problem);
+        }
         if !self.head_dim.is_multiple_of(2) {
             return wrong("head_dim", format!("is {}, expected an even number", self.head_dim));
         }
@@ -265,5 +280,41 @@ fn rope_scaling(s: &Settings) -> Result<RopeScaling, EngineError> {
             "rope_scaling",
             format!("rope_type is {other:?}, expected default, linear or llama3"),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(sizes: &str) -> Result<DecoderConfig, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let config = format!(
+            r#"{{"model_type": "qwen2", "hidden_size": 64, "intermediate_size": 64, "vocab_size": 8, {sizes}}}"#
+        );
+        std::fs::write(folder.path().join("config.json"), config).unwrap();
+        DecoderConfig::read(folder.path()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn sizes_whose_tables_would_outgrow_the_weights_are_refused() {
+        assert!(read(r#""num_hidden_layers": 2, "num_attention_heads": 4"#).is_ok());
+        for (sizes, says) in [
+            (
+                r#""num_hidden_layers": 1025, "num_attention_heads": 4"#,
+                "num_hidden_layers: is 1025",
+            ),
+            (
+                r#""num_hidden_layers": 2, "num_attention_heads": 4, "head_dim": 1026"#,
+                "head_dim: is 1026",
+            ),
+            (
+                r#""num_hidden_layers": 2, "num_attention_heads": 8192, "head_dim": 256"#,
+                "num_attention_heads: is 8192, expected 1048576 at most with heads of 256",
+            ),
+        ] {
+            let error = read(sizes).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
     }
 }

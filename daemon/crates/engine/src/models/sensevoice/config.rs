@@ -14,6 +14,10 @@ use crate::{
 /// Most blocks of one stack; the official model has 50.
 const MOST_BLOCKS: usize = 512;
 
+/// Most filters of a frame and most frames of a row, as the front end takes them.
+const MOST_FILTERS: usize = 512;
+const MOST_STACKED: usize = 64;
+
 /// What is computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SenseVoiceConfig {
@@ -126,6 +130,14 @@ impl SenseVoiceConfig {
                 format!("{found}; only hamming at 16000 Hz is supported"),
             );
         }
+        // Multiplied before the front end looks at them.
+        for (key, found, most) in
+            [("n_mels", front.n_mels, MOST_FILTERS), ("lfr_m", front.lfr_m, MOST_STACKED)]
+        {
+            if !(1..=most).contains(&found) {
+                return refuse(key, format!("{found} is not from 1 to {most}"));
+            }
+        }
         Ok(Self {
             sizes: SanmSizes {
                 width: encoder.output_size,
@@ -149,5 +161,37 @@ impl SenseVoiceConfig {
                 dither: front.dither,
             },
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(front: &str) -> Result<SenseVoiceConfig, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let config = format!(
+            "encoder_conf: {{output_size: 4, attention_heads: 2, linear_units: 4, num_blocks: 1, \
+             tp_blocks: 1}}\nfrontend_conf: {{{front}}}\n"
+        );
+        std::fs::write(folder.path().join("config.yaml"), config).unwrap();
+        let directory = ModelDirectory::open(folder.path()).unwrap();
+        SenseVoiceConfig::read(&directory).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn sizes_of_the_front_end_that_no_model_has_are_named() {
+        assert_eq!(read("n_mels: 80, lfr_m: 7").unwrap().frontend.dim(), 560);
+        for (front, says) in [
+            (
+                "n_mels: 18446744073709551615, lfr_m: 7",
+                "n_mels: 18446744073709551615 is not from 1 to 512",
+            ),
+            ("n_mels: 80, lfr_m: 65", "lfr_m: 65 is not from 1 to 64"),
+            ("n_mels: 0", "n_mels: 0 is not"),
+        ] {
+            let error = read(front).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
     }
 }
