@@ -1,6 +1,8 @@
 //! Sound, damaged and hostile files of every kind, through the entries that the fuzzer runs (`tests/fuzz`): none
 //! may end in a panic or in more memory than its size is due. One at a time, because the whole process is counted.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "../../../../tests/fuzz/src/counted.rs"]
 pub mod counted;
 #[path = "../../../../tests/fuzz/src/readers/mod.rs"]

@@ -17,7 +17,7 @@ use companion_engine::weights::{ModelDirectory, ShardedWeights};
 use crate::seeds::{models, text};
 
 /// What a file is, by the first byte less `a`.
-pub const KINDS: [&str; 12] = [
+pub(super) const KINDS: [&str; 12] = [
     "config.json",
     "tokenizer_config.json",
     "config.yaml",
