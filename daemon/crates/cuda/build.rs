@@ -4,19 +4,24 @@
 
 use std::path::PathBuf;
 
-fn main() {
+fn main() -> Result<(), String> {
     println!("cargo:rerun-if-env-changed=COMPANION_CUDA_FATBIN");
-    let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let kernels = match std::env::var_os("COMPANION_CUDA_FATBIN") {
-        Some(path) if !path.is_empty() => {
-            println!("cargo:rerun-if-changed={}", path.to_string_lossy());
-            std::fs::read(&path).unwrap_or_else(|error| {
-                panic!("COMPANION_CUDA_FATBIN names {}: {error}", path.to_string_lossy())
-            })
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
+    let kernels = match std::env::var_os("COMPANION_CUDA_FATBIN").map(PathBuf::from) {
+        Some(path) if path != PathBuf::new() => {
+            println!("cargo:rerun-if-changed={}", path.display());
+            let read = std::fs::read(&path);
+            read.map_err(|error| {
+                format!(
+                    "COMPANION_CUDA_FATBIN names {}, which cannot be read: {error}",
+                    path.display()
+                )
+            })?
         }
         _ => Vec::new(),
     };
-    std::fs::write(out.join("kernels.fatbin"), kernels).expect("OUT_DIR can be written");
+    let kept = out.join("kernels.fatbin");
+    std::fs::write(&kept, kernels).map_err(|error| format!("{}: {error}", kept.display()))?;
     if std::env::var_os("CARGO_FEATURE_EMULATOR").is_some() {
         println!("cargo:rerun-if-changed=kernels");
         println!("cargo:rerun-if-changed=host");
@@ -26,10 +31,11 @@ fn main() {
             .opt_level(2)
             .debug(false)
             .flag("-fno-strict-aliasing")
+            .flag_if_supported("-Wno-unknown-pragmas")
             .include("host")
             .include("kernels")
-            .flag_if_supported("-Wno-unknown-pragmas")
             .file("host/kernels.cpp")
             .compile("companion_emulated_kernels");
     }
+    Ok(())
 }

@@ -8,21 +8,8 @@ struct Map {
     const u8* zeros;
     int zero;
     const float* bias;
-    int rows, outputs, places, group_blocks, groups, mode;
-};
-
-// Group of a block of inputs; groups are mostly powers of two.
-struct Groups {
-    int blocks, shift;
-    INLINE_MEMBER Groups of(int blocks) {
-        int shift = -1;
-        if ((blocks & (blocks - 1)) == 0) {
-            for (shift = 0; (1 << shift) < blocks; shift++) {
-            }
-        }
-        return {blocks, shift};
-    }
-    INLINE_MEMBER int at(Groups groups, int block) { return groups.shift >= 0 ? block >> groups.shift : block / groups.blocks; }
+    // A group is 2^group_shift blocks.
+    int rows, outputs, places, group_shift, groups, mode;
 };
 
 enum Mode { HALVES = 0, FLOATS = 1, ADD = 2, SWIGLU = 3 };

@@ -1,7 +1,7 @@
 // Linear maps of up to 64 rows, which are bound by reading the weights. A block makes the sixteen outputs of a tile; its eight
 // warps take runs of two steps in turn, so that the block reads 8 KB (four bits) of weights in a row, and each has one or two
 // more runs on their way. Activations come from the first cache. Integers are multiplied as they are (exact in half
-// precision), the sum of a group is scaled in f32. Sums over warps and blocks are in a fixed order, and none depends on the
+// precision), the sum of a block is scaled in f32. Sums over warps and blocks are in a fixed order, and none depends on the
 // number of rows. Unmeasured: warps, runs, how many runs ahead.
 #include "linear.cuh"
 
@@ -11,57 +11,71 @@ constexpr int RUN = 2;
 template <class Kind>
 constexpr int AHEAD = Kind::LOADS == 1 ? 3 : Kind::LOADS == 2 ? 2 : 1;
 
-// Adds the product of one step to `sums`.
+// What a lane reads besides the weights, from its own places on.
 template <class Kind, int COLUMNS>
-INLINE void multiply_step(const Map& map, const f16* x, const uint4 weights[], int step, Groups groups, float sums[][4]) {
-    const int lane = threadIdx.x % LANES, g = lane / 4, q = lane % 4;
-    const auto group_of = [&](int half) {
-        const int within = Kind::SCALED ? Groups::at(groups, 2 * step + half) : 0;
-        return static_cast<std::size_t>(blockIdx.x) * map.groups + within;
-    };
-    const auto scale_of = [&](std::size_t group) {
-        return Kind::SCALED ? load(reinterpret_cast<const u32*>(map.scales + group * TILE) + g) : 0;
-    };
-    float part[COLUMNS][4] = {};
-    const auto multiply_half = [&](int half, typename Kind::Offsets offsets) {
-        const int input = (2 * step + half) * BLOCK + 8 * q;
-        u32 a[2][4];
-        Kind::unpack_half(weights, half, offsets, a);
+struct Lane {
+    const f16* rows[COLUMNS];
+    const f16* scales;
+    const u8* zeros;
+    typename Kind::Offsets same;  // where all zero points are the same
+    int group_shift;
+    // The step that is not full, and whether this lane's inputs of its blocks are there.
+    int short_step;
+    bool there[2];
+
+    INLINE_MEMBER Lane of(const Map& map, const f16* x, int steps) {
+        const int lane = threadIdx.x % LANES, g = lane / 4, q = lane % 4;
+        Lane all;
 #pragma unroll
         for (int column = 0; column < COLUMNS; column++) {
-            const int row = column * 8 + g;
-            uint4 b = {};
-            if (row < map.rows && input < map.places)
-                b = load(reinterpret_cast<const uint4*>(x + static_cast<std::size_t>(row) * map.places + input));
-            float* sum = Kind::SCALED ? part[column] : sums[column];
-            multiply_add(sum, a[0], b.x, b.y);
-            multiply_add(sum, a[1], b.z, b.w);
+            // Lanes of rows that are not there take the last one: what they sum is not written.
+            const int row = min(column * 8 + g, map.rows - 1);
+            all.rows[column] = x + static_cast<std::size_t>(row) * map.places + 8 * q;
         }
-    };
-    const auto scale_part = [&](u32 scale) {
+        const std::size_t group = static_cast<std::size_t>(blockIdx.x) * map.groups;
+        all.scales = map.scales + group * TILE + 2 * g;
+        all.zeros = map.zeros == nullptr ? nullptr : map.zeros + group * TILE + 2 * g;
+        all.same = Kind::offsets(nullptr, map.zero, 0, 0);
+        all.group_shift = map.group_shift;
+        all.short_step = map.places % STEP == 0 ? -1 : steps - 1;
+        for (int half = 0; half < 2; half++) all.there[half] = (steps - 1) * STEP + half * BLOCK + 8 * q < map.places;
+        return all;
+    }
+};
+
+// Adds the product of one step to `sums`. Each block is scaled by itself, so that nothing depends on where groups end.
+template <class Kind, int COLUMNS>
+INLINE void multiply_step(const Lane<Kind, COLUMNS>& from, const uint4 weights[], int step, float sums[][4]) {
+    const bool is_short = step == from.short_step;
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        const int group = (2 * step + half) >> from.group_shift;
+        u32 scale = 0;
+        typename Kind::Offsets offsets = from.same;
+        if (Kind::SCALED) {
+            scale = load(reinterpret_cast<const u32*>(from.scales + group * TILE));
+            if (from.zeros != nullptr) offsets = Kind::offsets(from.zeros, 0, group, 0);
+        }
+        u32 a[2][4];
+        Kind::unpack_half(weights, half, offsets, a);
         const float even = to_float(scale & 0xffff), odd = to_float(scale >> 16);
 #pragma unroll
         for (int column = 0; column < COLUMNS; column++) {
-#pragma unroll
-            for (int e = 0; e < 4; e++) {
-                sums[column][e] += part[column][e] * (e < 2 ? even : odd);
-                part[column][e] = 0.0f;
+            uint4 b = {};
+            if (!is_short || from.there[half])
+                b = load(reinterpret_cast<const uint4*>(from.rows[column] + step * STEP + half * BLOCK));
+            if (!Kind::SCALED) {
+                multiply_add(sums[column], a[0], b.x, b.y);
+                multiply_add(sums[column], a[1], b.z, b.w);
+                continue;
             }
+            float part[4] = {};
+            multiply_add(part, a[0], b.x, b.y);
+            multiply_add(part, a[1], b.z, b.w);
+#pragma unroll
+            for (int e = 0; e < 4; e++) sums[column][e] += part[e] * (e < 2 ? even : odd);
         }
-    };
-    std::size_t group = group_of(0);
-    u32 scale = scale_of(group);
-    typename Kind::Offsets offsets = Kind::offsets(map.zeros, map.zero, group, g);
-    multiply_half(0, offsets);
-    // The two blocks are mostly of one group.
-    if (Kind::SCALED && group_of(1) != group) {
-        scale_part(scale);
-        group = group_of(1);
-        scale = scale_of(group);
-        offsets = Kind::offsets(map.zeros, map.zero, group, g);
     }
-    multiply_half(1, offsets);
-    if (Kind::SCALED) scale_part(scale);
 }
 
 template <class Kind, int COLUMNS>
@@ -70,16 +84,17 @@ INLINE void linear_few(const Map& map, const f16* x, void* out, float* sums_of_b
     SHARED u32 last;
     const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES, tile = blockIdx.x;
     const int steps = (map.places + STEP - 1) / STEP, stride = WARPS * RUN * static_cast<int>(gridDim.y);
+    const Lane<Kind, COLUMNS> mine = Lane<Kind, COLUMNS>::of(map, x, steps);
     const uint4* weights = map.weights + static_cast<std::size_t>(tile) * steps * Kind::LOADS * LANES + lane;
-    const Groups groups = Groups::of(map.group_blocks);
     float sums[COLUMNS][4] = {};
     uint4 ring[AHEAD<Kind>][RUN][Kind::LOADS];
     const auto fetch = [&](uint4 to[RUN][Kind::LOADS], int first) {
+        const uint4* from = weights + first * Kind::LOADS * LANES;
 #pragma unroll
         for (int run = 0; run < RUN; run++) {
 #pragma unroll
             for (int at = 0; at < Kind::LOADS; at++) {
-                if (first + run < steps) to[run][at] = load_once(weights + ((first + run) * Kind::LOADS + at) * LANES);
+                if (first + run < steps) to[run][at] = load_once(from + (run * Kind::LOADS + at) * LANES);
             }
         }
     };
@@ -92,7 +107,7 @@ INLINE void linear_few(const Map& map, const f16* x, void* out, float* sums_of_b
             if (first < steps) {
 #pragma unroll
                 for (int run = 0; run < RUN; run++) {
-                    if (first + run < steps) multiply_step<Kind, COLUMNS>(map, x, ring[ahead][run], first + run, groups, sums);
+                    if (first + run < steps) multiply_step<Kind, COLUMNS>(mine, ring[ahead][run], first + run, sums);
                 }
                 fetch(ring[ahead], first + AHEAD<Kind> * stride);
             }
@@ -159,8 +174,8 @@ INLINE void linear_few(const Map& map, const f16* x, void* out, float* sums_of_b
 #define LINEAR_FEW(name, Kind, COLUMNS)                                                                               \
     extern "C" __global__ void __launch_bounds__(256)                                                                 \
     name(const uint4* weights, const f16* scales, const u8* zeros, int zero, const float* bias, const f16* x, void* out, \
-         float* sums, u32* done, int rows, int outputs, int places, int group_blocks, int groups, int mode) {        \
-        const Map map{weights, scales, zeros, zero, bias, rows, outputs, places, group_blocks, groups, mode};        \
+         float* sums, u32* done, int rows, int outputs, int places, int group_shift, int groups, int mode) {        \
+        const Map map{weights, scales, zeros, zero, bias, rows, outputs, places, group_shift, groups, mode};        \
         linear_few<Kind, COLUMNS>(map, x, out, sums, done);                                                           \
     }                                                                                                                 \
     EXPORT(name)

@@ -33,7 +33,7 @@ struct Stage {
 INLINE int piece(int row, int at) { return row * 8 + (at ^ (row & 1) << 2); }
 
 template <class Kind, class S>
-INLINE void fetch(const Map& map, const f16* x, S to, int step, int steps, Groups groups) {
+INLINE void fetch(const Map& map, const f16* x, S to, int step, int steps) {
     constexpr int TILES = S::TILES, ROWS = S::ROWS, THREADS = S::THREADS;
     const int tile = blockIdx.y * TILES, tiles = (map.outputs + TILE - 1) / TILE, row = blockIdx.x * ROWS;
     if (step < steps) {
@@ -54,13 +54,13 @@ INLINE void fetch(const Map& map, const f16* x, S to, int step, int steps, Group
         if (Kind::SCALED && threadIdx.x < 2 * TILES * 2) {
             const int half = threadIdx.x / (2 * TILES), of = threadIdx.x / 2 % TILES;
             const bool there = tile + of < tiles;
-            const std::size_t group = static_cast<std::size_t>(there ? tile + of : 0) * map.groups + Groups::at(groups, 2 * step + half);
+            const std::size_t group = static_cast<std::size_t>(there ? tile + of : 0) * map.groups + ((2 * step + half) >> map.group_shift);
             copy_later(to.scales + threadIdx.x * 8, map.scales + group * TILE + threadIdx.x % 2 * 8, there);
         }
         if (Kind::SCALED && map.zeros != nullptr && threadIdx.x >= THREADS / 2 && threadIdx.x < THREADS / 2 + 2 * TILES) {
             const int n = threadIdx.x - THREADS / 2, half = n / TILES, of = n % TILES;
             const bool there = tile + of < tiles;
-            const std::size_t group = static_cast<std::size_t>(there ? tile + of : 0) * map.groups + Groups::at(groups, 2 * step + half);
+            const std::size_t group = static_cast<std::size_t>(there ? tile + of : 0) * map.groups + ((2 * step + half) >> map.group_shift);
             copy_later(to.zeros + n * TILE, map.zeros + group * TILE, there);
         }
     }
@@ -109,16 +109,15 @@ INLINE void linear(const Map& map, const f16* x, void* out) {
     using S = Stage<Kind, ACROSS, ALONG>;
     DYNAMIC_SHARED(shared);
     const int steps = (map.places + STEP - 1) / STEP;
-    const Groups groups = Groups::of(map.group_blocks);
     float sums[2][8][4] = {};
 #pragma unroll
-    for (int stage = 0; stage < STAGES - 1; stage++) fetch<Kind>(map, x, S::at(shared, stage), stage, steps, groups);
+    for (int stage = 0; stage < STAGES - 1; stage++) fetch<Kind>(map, x, S::at(shared, stage), stage, steps);
     int here = 0, next = STAGES - 1;
     for (int step = 0; step < steps; step++) {
         copies_wait<STAGES - 2>();
         // All threads' copies of this step are there, and all are done with the stage that is filled next.
         sync_block();
-        fetch<Kind>(map, x, S::at(shared, next), step + STAGES - 1, steps, groups);
+        fetch<Kind>(map, x, S::at(shared, next), step + STAGES - 1, steps);
         multiply<Kind, ACROSS>(map, S::at(shared, here), sums);
         here = here + 1 == STAGES ? 0 : here + 1;
         next = next + 1 == STAGES ? 0 : next + 1;
@@ -142,8 +141,8 @@ INLINE void linear(const Map& map, const f16* x, void* out) {
 #define LINEAR_TILES(name, Kind, ACROSS, ALONG)                                                                        \
     extern "C" __global__ void __launch_bounds__(ACROSS * ALONG * LANES)                                               \
     name(const uint4* weights, const f16* scales, const u8* zeros, int zero, const float* bias, const f16* x, void* out, \
-         int rows, int outputs, int places, int group_blocks, int groups, int mode) {                                 \
-        const Map map{weights, scales, zeros, zero, bias, rows, outputs, places, group_blocks, groups, mode};         \
+         int rows, int outputs, int places, int group_shift, int groups, int mode) {                                 \
+        const Map map{weights, scales, zeros, zero, bias, rows, outputs, places, group_shift, groups, mode};         \
         tiles::linear<Kind, ACROSS, ALONG>(map, x, out);                                                               \
     }                                                                                                                  \
     EXPORT(name)

@@ -77,14 +77,14 @@ EXPORT(embed_half)
 // A row of packed weights: an output of a tied map. Each thread unpacks what its lane of a product would hold.
 template <class Kind>
 INLINE void embed_packed(const u8* bytes, const f16* scales, const u8* zeros, int zero, const u32* ids, float* out, int width,
-                         int vocabulary, int group_blocks, int groups) {
+                         int vocabulary, int group_shift, int groups) {
     const int id = min(static_cast<int>(ids[blockIdx.x] & 0x7fffffffu), vocabulary - 1);
     const int tile = id / TILE, g = id % TILE / 2, r = id % 2, steps = (width + STEP - 1) / STEP;
     float* row = out + static_cast<std::size_t>(blockIdx.x) * width;
     for (int at = threadIdx.x; at < steps * 8; at += blockDim.x) {
         const int block = at / 4, q = at % 4, input = block * BLOCK + q * 8;
         if (input >= width) continue;
-        const std::size_t group = static_cast<std::size_t>(tile) * groups + block / group_blocks;
+        const std::size_t group = static_cast<std::size_t>(tile) * groups + (block >> group_shift);
         const typename Kind::Offsets offsets = Kind::offsets(zeros, zero, group, g);
         const float scale = Kind::SCALED ? to_float(scales[group * TILE + 2 * g + r]) : 1.0f;
         u32 a[2][4];
@@ -102,8 +102,8 @@ INLINE void embed_packed(const u8* bytes, const f16* scales, const u8* zeros, in
 #define EMBED_PACKED(name, Kind)                                                                              \
     extern "C" __global__ void __launch_bounds__(128)                                                         \
     name(const u8* bytes, const f16* scales, const u8* zeros, int zero, const u32* ids, float* out, int width, \
-         int vocabulary, int group_blocks, int groups) {                                                      \
-        embed_packed<Kind>(bytes, scales, zeros, zero, ids, out, width, vocabulary, group_blocks, groups);    \
+         int vocabulary, int group_shift, int groups) {                                                      \
+        embed_packed<Kind>(bytes, scales, zeros, zero, ids, out, width, vocabulary, group_shift, groups);    \
     }                                                                                                         \
     EXPORT(name)
 EMBED_PACKED(embed_packed_four, Four)

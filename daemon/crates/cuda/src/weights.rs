@@ -17,7 +17,7 @@
 //! for output `2 g + r` and input `8 q + 4 product + i` of the block. Loads lie by tile, then by step.
 //! A pair of nibbles four apart becomes a pair of half-precision numbers by one `lop3` (0x6400 | code is
 //! 1024 + code), and takes off the zero point exactly by one more instruction.
-//! Scales and zero points: by tile, group, output. Inputs are filled up to whole steps; activations there count
+//! Scales and zero points: by tile, group, output; a group is 32 times a power of two. Inputs are filled up to whole steps; activations there count
 //! as zero.
 
 use half::f16;
@@ -74,7 +74,7 @@ pub struct Packed {
     zeros: Zeros,
     outputs: usize,
     inputs: usize,
-    /// Blocks of a group.
+    /// Blocks of a group: a power of two. Others are split into the largest that divides them.
     group_blocks: usize,
     bias: Option<Vec<f32>>,
     /// Input of each place, and how many there are, where places are not in the inputs' order.
@@ -96,7 +96,7 @@ pub struct Linear {
     /// Columns that the product reads: the places.
     pub(crate) places: usize,
     inputs: usize,
-    pub(crate) group_blocks: usize,
+    group_blocks: usize,
 }
 
 impl Packed {
@@ -116,14 +116,20 @@ impl Packed {
     ) -> Result<Self, Error> {
         let mut packed = Self::empty(codes, [outputs, inputs], group)?;
         let groups = packed.groups();
-        let known = inputs.div_ceil(BLOCK).div_ceil(packed.group_blocks);
+        let width = packed.group_blocks * BLOCK;
         let mut zeros = Vec::with_capacity(packed.tiles() * groups * TILE);
         for tile in 0..packed.tiles() {
             for g in 0..groups {
+                // The group as it was given, of the first input of this one.
+                let first = (g * width).min(inputs - 1);
                 for output in tile * TILE..(tile + 1) * TILE {
-                    let there = output < outputs && g < known;
-                    packed.scales.push(if there { scale(output, g) } else { f16::ZERO });
-                    zeros.push(zero(output.min(outputs - 1), g.min(known - 1)));
+                    let there = output < outputs && g * width < inputs;
+                    packed.scales.push(if there {
+                        scale(output, first / group)
+                    } else {
+                        f16::ZERO
+                    });
+                    zeros.push(zero(output.min(outputs - 1), first / group));
                 }
             }
         }
@@ -201,6 +207,11 @@ impl Packed {
         }
         let blocks = inputs.div_ceil(STEP) * (STEP / BLOCK);
         let tiles = outputs.div_ceil(TILE);
+        let group_blocks = if group < inputs {
+            1 << (group / BLOCK).trailing_zeros()
+        } else {
+            blocks.next_power_of_two()
+        };
         Ok(Self {
             codes,
             bytes: vec![0; tiles * inputs.div_ceil(STEP) * codes.step_bytes()],
@@ -208,7 +219,7 @@ impl Packed {
             zeros: Zeros::Same(0),
             outputs,
             inputs,
-            group_blocks: group.div_ceil(BLOCK).min(blocks),
+            group_blocks,
             bias: None,
             order: None,
         })
@@ -354,6 +365,12 @@ impl Linear {
         let bias = self.bias.as_ref().map_or(0, Buffer::bytes);
         let order = self.order.as_ref().map_or(0, Buffer::bytes);
         self.bytes.bytes() + self.scales.bytes() + zeros + bias + order
+    }
+
+    /// How the kernels are told the size of a group and how many there are.
+    pub(crate) fn groups(&self) -> [usize; 2] {
+        let groups = (self.steps() * (STEP / BLOCK)).div_ceil(self.group_blocks);
+        [self.group_blocks.trailing_zeros() as usize, groups]
     }
 
     pub(crate) fn tiles(&self) -> usize {

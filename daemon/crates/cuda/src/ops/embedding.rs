@@ -6,7 +6,6 @@ use half::f16;
 use crate::error::{at_least, multiple};
 use crate::kernel::Kernel;
 use crate::stream::{Arguments, Shape};
-use crate::weights::{BLOCK, STEP};
 use crate::{Buffer, Error, Linear, Pinned, Stream};
 
 const OP: &str = "embed";
@@ -50,11 +49,11 @@ pub fn embed(
         }
         Table::Tied(linear) => {
             crate::error::exactly(OP, "the map's inputs", linear.places, width)?;
-            let groups = (linear.steps() * (STEP / BLOCK)).div_ceil(linear.group_blocks);
+            let [group_shift, groups] = linear.groups();
             let arguments = Arguments::default().buffer(&linear.bytes).buffer(&linear.scales);
             let arguments = arguments.optional(linear.zeros.as_ref()).size(linear.zero.into());
             let arguments = arguments.buffer(ids).buffer(out).size(width).size(linear.outputs);
-            let arguments = arguments.size(linear.group_blocks).size(groups);
+            let arguments = arguments.size(group_shift).size(groups);
             (Kernel::embed_packed(linear.codes), arguments)
         }
     };

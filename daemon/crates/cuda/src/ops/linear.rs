@@ -11,7 +11,7 @@ use half::f16;
 use crate::error::at_least;
 use crate::kernel::{FEW_ROWS, Form, Kernel};
 use crate::stream::{Arguments, Shape};
-use crate::weights::{BLOCK, Packed, STEP, TILE};
+use crate::weights::{Packed, STEP, TILE};
 use crate::{Buffer, Codes, Error, Linear, Stream};
 
 use super::scratch::{PARTIAL_BLOCKS, Scratch};
@@ -63,7 +63,7 @@ pub fn linear(
             &scratch.gathered
         }
     };
-    let groups = (map.steps() * (STEP / BLOCK)).div_ceil(map.group_blocks);
+    let [group_shift, groups] = map.groups();
     let arguments = Arguments::default().buffer(&map.bytes).buffer(&map.scales);
     let arguments = arguments.optional(map.zeros.as_ref()).size(map.zero.into());
     let arguments = arguments.optional(map.bias.as_ref()).buffer(x);
@@ -72,7 +72,7 @@ pub fn linear(
     let arguments =
         if few { arguments.buffer(&scratch.sums).buffer(&scratch.done) } else { arguments };
     let arguments = arguments.size(rows).size(map.outputs).size(map.places);
-    let arguments = arguments.size(map.group_blocks).size(groups).size(mode);
+    let arguments = arguments.size(group_shift).size(groups).size(mode);
     let processors = stream.device().processors() as usize;
     if few {
         let splits = splits(map.tiles(), map.steps(), processors);
