@@ -252,4 +252,40 @@ mod tests {
         assert!((sovits.speed - 1.1).abs() < 1e-9 && sovits.emotions.len() == 2);
         assert!(state.join("mia/a.wav").is_file());
     }
+
+    /// Hears nothing wrong in anything.
+    struct Content;
+
+    impl Recognizer for Content {
+        fn transcribe(
+            &mut self,
+            _: &[f32],
+            _: Option<Language>,
+        ) -> Result<companion_types::RawTranscript, companion_asr::RecognizerError> {
+            Ok(companion_types::RawTranscript::default())
+        }
+    }
+
+    /// Four seconds of a tone of this level; of every second the first fifth is a pause.
+    fn judged(level: f32) -> Vec<String> {
+        let one = |n: u16| {
+            let loud = if (n / 3_200).is_multiple_of(5) { 0.001 } else { 1.0 };
+            (level * loud * (f32::from(n) * 0.3).sin()).clamp(-1.0, 1.0)
+        };
+        let pcm: Vec<f32> = (0..64_000).map(one).collect();
+        judge(&(pcm, CAPTURE_RATE), "", &mut Content).unwrap().problems
+    }
+
+    #[test]
+    fn a_clip_that_is_too_quiet_or_clipped_is_refused_with_the_reason() {
+        assert_eq!(judged(0.3), Vec::<String>::new());
+        // A sine of 0.01 has -43 dBFS.
+        let quiet = judged(0.01);
+        assert!(quiet.len() == 1 && quiet[0].contains("too quiet: -43 dBFS"), "{quiet:?}");
+        let clipped = judged(2.0);
+        assert!(clipped.len() == 1 && clipped[0].contains("% of it is clipped"), "{clipped:?}");
+        // The bounds: a sine of -39 dBFS, and one whose peaks are just below full scale.
+        assert_eq!(judged(0.016), Vec::<String>::new());
+        assert_eq!(judged(0.99), Vec::<String>::new());
+    }
 }

@@ -10,7 +10,7 @@ mod ports;
 mod preroll;
 mod rich_text;
 
-pub use agreement::{Agreement, AgreementRules, Found, Slip, Stray, Wanted};
+pub use agreement::{Agreement, AgreementRules, Found, Kind, Slip, SlipWeights, Wanted};
 pub use echo_text::EchoText;
 pub use endpointer::{Edge, EndpointReason, Endpointer, EndpointerSettings};
 pub use error::AsrError;

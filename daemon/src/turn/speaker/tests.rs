@@ -76,9 +76,11 @@ impl Recognizer for Ears {
         wanted: &[Wanted],
     ) -> Result<Option<Agreement>, RecognizerError> {
         let low = pcm.get(pcm.len() / 2).is_some_and(|s| *s < 0.2);
-        let mut found = vec![Found::SURE; wanted.len()];
-        found[0].absent = if low { 50.0 } else { -50.0 };
-        let agreement = Agreement { wanted: found, strays: Vec::new() };
+        let mut found: Vec<Found> = wanted.iter().map(|w| Found::sure(w.kind(), 0)).collect();
+        if low {
+            found[0] = Found { probability: 0.0, without: 50.0, other: -1.0, ..found[0] };
+        }
+        let agreement = Agreement { wanted: found, added: Vec::new() };
         assert_eq!(agreement.slips(&AgreementRules::default()).len(), usize::from(low));
         Ok(Some(agreement))
     }
