@@ -99,6 +99,15 @@ pub struct Linear {
     group_blocks: usize,
 }
 
+/// Blocks of a group as the kernels take it, of groups of `group` inputs as they are given.
+fn group_blocks(inputs: usize, group: usize) -> usize {
+    if group < inputs {
+        1 << (group / BLOCK).trailing_zeros()
+    } else {
+        (inputs.div_ceil(STEP) * (STEP / BLOCK)).next_power_of_two()
+    }
+}
+
 impl Packed {
     /// Packs integers `[outputs, inputs]` whose inputs come in groups of `group` (the last may be shorter).
     /// `row(output, codes)` writes the codes of an output, `zero(output, group)` and `scale(output, group)` give the
@@ -205,13 +214,8 @@ impl Packed {
         if group < inputs {
             crate::error::multiple(op, "a group", group, BLOCK)?;
         }
-        let blocks = inputs.div_ceil(STEP) * (STEP / BLOCK);
         let tiles = outputs.div_ceil(TILE);
-        let group_blocks = if group < inputs {
-            1 << (group / BLOCK).trailing_zeros()
-        } else {
-            blocks.next_power_of_two()
-        };
+        let group_blocks = group_blocks(inputs, group);
         Ok(Self {
             codes,
             bytes: vec![0; tiles * inputs.div_ceil(STEP) * codes.step_bytes()],

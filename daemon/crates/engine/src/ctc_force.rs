@@ -77,9 +77,9 @@ pub fn force(probs: LogProbs<'_>, words: &[TokenSets]) -> Option<Forced> {
         let counts = 1..=end - start + 1;
         let misheard = |count| lattice.with(start, &vec![Piece::Other(&column); count], end);
         found.other = counts.map(misheard).fold(f32::NEG_INFINITY, f32::max) - whole;
-        for last in word + 1..=(word + LONGEST_REPEAT).min(words.len()) {
-            let twice: Vec<Piece<'_>> = (start..ends[last]).map(Piece::Own).collect();
-            found.again = found.again.max(lattice.with(ends[last], &twice, ends[last]) - whole);
+        for last in &ends[word + 1..=(word + LONGEST_REPEAT).min(words.len())] {
+            let twice: Vec<Piece<'_>> = (start..*last).map(Piece::Own).collect();
+            found.again = found.again.max(lattice.with(*last, &twice, *last) - whole);
         }
     }
     for place in ends {

@@ -1,6 +1,6 @@
 //! What packed weights take, from their sizes alone.
 
-use super::{BLOCK, Codes, Packed, STEP, TILE};
+use super::{BLOCK, Codes, Packed, STEP, TILE, group_blocks};
 
 /// Sizes of a map that is not packed yet.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +26,7 @@ impl Packed {
         let PackedShape { codes, outputs, inputs, group, zeros, bias } = shape;
         let (tiles, steps) = (outputs.div_ceil(TILE), inputs.div_ceil(STEP));
         let blocks = steps * (STEP / BLOCK);
-        let groups = blocks.div_ceil(group.div_ceil(BLOCK).clamp(1, blocks));
+        let groups = blocks.div_ceil(group_blocks(inputs, group));
         let each = match (codes, zeros) {
             (Codes::Half, _) => 0,
             (_, false) => 2,
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_size_that_is_foretold_is_the_size_that_it_has() {
-        for (outputs, inputs, group) in [(16, 64, 32), (30, 200, 128), (100, 96, 96), (7, 8, 64)] {
+        for (outputs, inputs, group) in [(16, 64, 32), (30, 200, 128), (100, 96, 96), (7, 8, 64), (40, 400, 96)] {
             let shape =
                 |codes, zeros, bias| PackedShape { codes, outputs, inputs, group, zeros, bias };
             for codes in [Codes::Four, Codes::Eight] {
