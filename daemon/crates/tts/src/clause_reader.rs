@@ -111,7 +111,7 @@ impl ClauseReader {
         let mut text = String::new();
         let mut sources: Vec<Source> = Vec::new();
         for (index, spoken) in run.iter().enumerate() {
-            let before = text.chars().count();
+            let before = text.len();
             match &spoken.say {
                 Say::Han(c) | Say::Syllable(c, _) => text.push(*c),
                 Say::Word(word) => {
@@ -122,7 +122,7 @@ impl ClauseReader {
                 }
                 Say::Pause(c) => text.push(*c),
             }
-            sources.extend(text.chars().skip(before).map(|c| Source { c, index }));
+            sources.extend(text[before..].chars().map(|c| Source { c, index }));
         }
         let mut read = match language {
             Language::En => self.english.phones(&text),
@@ -209,8 +209,9 @@ fn align(norm: &[char], sources: &[Source]) -> Vec<Option<usize>> {
 /// Ends of phones where what is said with several phones counts with the last of them alone.
 fn completed(ends: &[usize], run: &[Spoken], said: usize) -> Vec<usize> {
     let floor = |end: usize| {
-        let before = run.iter().map(|s| s.end).filter(|e| *e < end).max();
-        before.map_or(said, |end| end.max(said))
+        // What is said later ends later.
+        let before = run[..run.partition_point(|s| s.end < end)].last();
+        before.map_or(said, |before| before.end.max(said))
     };
     let mut out: Vec<usize> = ends.to_vec();
     for at in 0..out.len() {
@@ -224,6 +225,7 @@ fn completed(ends: &[usize], run: &[Spoken], said: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::any_text::{any_texts, work_grows_linearly};
 
     fn reader() -> ClauseReader {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../static/lexicon");
@@ -294,5 +296,18 @@ mod tests {
                 phones(&clause)
             );
         }
+    }
+
+    #[test]
+    fn ten_thousand_random_texts_are_read_and_long_words_cost_what_they_are_long() {
+        let (own, reader) = (Pronunciations::default(), reader());
+        any_texts(|text| {
+            let clause = reader.read(text, Language::Zh, &own);
+            let ends = || clause.phones().map(|(_, end)| end);
+            assert!(ends().is_sorted() && ends().all(|end| end <= text.len()), "{text:?}");
+        });
+        work_grows_linearly(&["a", "好", "1", "，", "\u{0}"], |text| {
+            reader.read(text, Language::Zh, &own)
+        });
     }
 }

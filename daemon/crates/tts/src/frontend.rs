@@ -94,6 +94,7 @@ fn extend_with(spans: &mut Vec<Span>, language: Language, spoken: String, text_e
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::any_text::{any_texts, work_grows_linearly};
 
     fn said(text: &str, language: Language) -> Vec<(Language, String)> {
         let spans = Frontend::default().read(text, language, &Pronunciations::default());
@@ -135,21 +136,17 @@ mod tests {
     }
 
     #[test]
-    fn random_text_never_panics() {
-        let mut state = 7_u64;
-        let mut random = move || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            u32::try_from(state >> 40).unwrap_or_default()
-        };
-        let frontend = Frontend::default();
-        let own = Pronunciations::default();
-        for _ in 0..10_000 {
-            let length = random() % 40;
-            let text: String =
-                (0..length).filter_map(|_| char::from_u32(random() % 0x11_0000)).collect();
-            let _ = frontend.read(&text, Language::En, &own);
-        }
-        let _ = frontend.read(&"a".repeat(10_000), Language::En, &own);
-        let _ = frontend.read(&"字".repeat(10_000), Language::Zh, &own);
+    fn ten_thousand_random_texts_are_read_and_long_words_cost_what_they_are_long() {
+        let (frontend, own) = (Frontend::default(), Pronunciations::default());
+        any_texts(|text| {
+            for language in [Language::Zh, Language::En] {
+                let spans = frontend.read(text, language, &own);
+                let ends = || spans.iter().flat_map(|s| &s.tokens).map(|t| t.text_end);
+                assert!(ends().is_sorted() && ends().all(|end| end <= text.len()), "{text:?}");
+            }
+        });
+        work_grows_linearly(&["a", "字", "1", "不", "a1", "，", "\u{0}"], |text| {
+            frontend.read(text, Language::Zh, &own)
+        });
     }
 }

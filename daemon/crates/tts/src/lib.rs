@@ -2,6 +2,8 @@
 //! the small network that guesses how an unknown English word is read). The synthesiser runs on the
 //! `tts` thread; everything else is pure.
 
+#[cfg(test)]
+mod any_text;
 mod clause_reader;
 mod error;
 mod espeak;

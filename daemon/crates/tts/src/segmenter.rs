@@ -107,6 +107,7 @@ pub(crate) fn is_han(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::any_text::{any_texts, work_grows_linearly};
     use proptest::prelude::*;
 
     fn clauses(parts: &[&str]) -> Vec<String> {
@@ -136,6 +137,12 @@ mod tests {
         );
         assert_eq!(clauses(&["现在是12:05，一共1,000元。"]), ["现在是12:05，", "一共1,000元。"]);
         assert_eq!(clauses(&["看 www.example.com 吧。"]), ["看 www.example.com 吧。"]);
+    }
+
+    #[test]
+    fn ten_thousand_random_texts_are_cut_and_long_words_cost_what_they_are_long() {
+        any_texts(|text| assert_eq!(clauses(&[text]).concat(), text));
+        work_grows_linearly(&["a", "好", "1", "。", "a, ", "\u{0}"], |text| clauses(&[text]));
     }
 
     proptest! {

@@ -45,7 +45,9 @@ mod tests {
 
     #[test]
     fn the_size_that_is_foretold_is_the_size_that_it_has() {
-        for (outputs, inputs, group) in [(16, 64, 32), (30, 200, 128), (100, 96, 96), (7, 8, 64), (40, 400, 96)] {
+        for (outputs, inputs, group) in
+            [(16, 64, 32), (30, 200, 128), (100, 96, 96), (7, 8, 64), (40, 400, 96)]
+        {
             let shape =
                 |codes, zeros, bias| PackedShape { codes, outputs, inputs, group, zeros, bias };
             for codes in [Codes::Four, Codes::Eight] {

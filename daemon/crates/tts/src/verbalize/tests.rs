@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::any_text::{any_texts, work_grows_linearly};
 
 fn said(text: &str, language: Language) -> String {
     with(text, language, &Pronunciations::default())
@@ -172,4 +173,20 @@ fn long_runs_take_no_longer_than_their_length() {
         let read = verbalize(&text, Language::Zh, &Pronunciations::default());
         assert!(read.last().is_none_or(|s| s.end == text.len()), "{run}");
     }
+}
+
+#[test]
+fn ten_thousand_random_texts_are_read_and_long_words_cost_what_they_are_long() {
+    let own = Pronunciations::default();
+    any_texts(|text| {
+        for language in [Language::Zh, Language::En] {
+            let read = verbalize(text, language, &own);
+            assert!(
+                read.is_sorted_by_key(|s| s.end) && read.iter().all(|s| s.end <= text.len()),
+                "{text:?}"
+            );
+        }
+    });
+    let units = ["a", "字", "1", "1.", "1:", "$", "a@", "No.", "1/", "\u{0}", "😀"];
+    work_grows_linearly(&units, |text| verbalize(text, Language::Zh, &own));
 }

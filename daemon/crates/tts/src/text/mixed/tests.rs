@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::*;
+use crate::any_text::{any_texts, work_grows_linearly};
 use crate::text::lexicon::shipped;
 
 static READER: LazyLock<MixedReader> = LazyLock::new(|| MixedReader::new(shipped()).unwrap());
@@ -81,6 +82,14 @@ fn long_runs_of_anything_are_read() {
     for unit in ["好a", "好1a", "1", "，", "a，", " '", "\n", "ж", "\u{0}a好", "a 1 好 "] {
         holds(&unit.repeat(10_000 / unit.len()));
     }
+}
+
+#[test]
+fn ten_thousand_random_texts_are_read_and_long_words_cost_what_they_are_long() {
+    any_texts(holds);
+    work_grows_linearly(&["a", "好", "好a", "1", "，", "\u{0}"], |text| {
+        READER.read(text, Mode::Chinese).unwrap()
+    });
 }
 
 proptest! {

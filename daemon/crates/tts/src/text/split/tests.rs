@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::any_text::{any_texts, work_grows_linearly};
 
 fn cut(text: &str, cut: Cut) -> String {
     lines(text, cut).join("|")
@@ -105,6 +106,14 @@ fn long_runs_of_anything_are_cut() {
     for unit in ["好", "a", ".", "1.", "。", "…", "\n", "a，", " ", "好。\n"] {
         holds(&unit.repeat(10_000 / unit.len()));
     }
+}
+
+#[test]
+fn ten_thousand_random_texts_are_cut_and_long_words_cost_what_they_are_long() {
+    any_texts(holds);
+    work_grows_linearly(&["a", "好", "1", "。", "a，", "\u{0}", "😀"], |text| {
+        pieces(text, Language::Zh, Cut::Marks)
+    });
 }
 
 proptest! {
