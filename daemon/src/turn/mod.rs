@@ -8,10 +8,14 @@ mod reply;
 mod self_hearing;
 mod speaker;
 mod speech;
+mod stretch;
+mod utterance;
 
 pub use conversation::{Answer, AskId, Conversation, TurnEvent};
 pub(crate) use conversation::{AskedBy, Input};
-pub(crate) use driver::{Driver, Parts, inbox};
+pub(crate) use driver::{Driver, Parts, VoiceDesk, inbox};
 pub(crate) use gate::Gate;
 pub(crate) use reply::{LlmSlot, Remembering, ReplyJob, ReplyNews, ReplySettings, ReplyStage};
 pub(crate) use self_hearing::{SelfHearing, SelfHearingCounts};
+pub(crate) use stretch::OtherVoice;
+pub(crate) use utterance::{SayEvent, Saying, Steer};

@@ -26,6 +26,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::self_hearing::SelfHearing;
 use super::speech::{Speaking, Speech};
+use super::stretch::Stretch;
 use super::{Gate, Input};
 use crate::worker::{Heartbeat, Worker};
 
@@ -89,8 +90,7 @@ pub(crate) struct ReplyJob {
     pub(crate) mood: &'static str,
 }
 
-/// What the driver is told about a reply.
-#[derive(Debug)]
+/// What the driver is told about a reply, or an announcement.
 pub(crate) enum ReplyNews {
     /// Something happened for the first time.
     Stamp(Stamp, Instant),
@@ -104,6 +104,12 @@ pub(crate) enum ReplyNews {
         visemes: Vec<Viseme>,
         last: bool,
     },
+    /// The voice made everything that it was given.
+    Spoken,
+    /// The voice was set aside: the rest of its work.
+    Aside(Box<Stretch>),
+    /// Nothing can speak it: why.
+    Unspeakable(String),
     /// Text of the reply as it comes, without its tags.
     Token(String),
     /// Everything was made.
