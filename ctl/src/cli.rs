@@ -67,17 +67,8 @@ pub(crate) enum Command {
         #[arg(long)]
         aloud: bool,
     },
-    /// Say a text through the speaker, or into a WAV file
-    Say {
-        /// What to say
-        text: String,
-        /// In which emotion, such as `happy`
-        #[arg(long, value_name = "EMOTION")]
-        emotion: Option<String>,
-        /// Write the sound to this WAV file (`-`: stdout); nothing sounds
-        #[arg(long, value_name = "WAV")]
-        out: Option<PathBuf>,
-    },
+    /// Say a text through the speaker when its turn comes, or into a WAV file
+    Say(Box<SayArgs>),
     /// Recognise the speech in a WAV file
     Listen {
         wav: PathBuf,
@@ -132,6 +123,87 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FOLDER")]
         dir: Option<PathBuf>,
     },
+}
+
+/// What may stand in the text of `say`, and which priority does what.
+const SAY: &str = "\
+Priorities, as Speech Dispatcher has them:
+  important     at once, before everything; others never interrupt or drop it
+  message       one after another; drops text and notification
+  text          only the newest is said
+  notification  only when nothing else is said, else never
+  progress      the last one is always said
+A conversation with a person goes before all but important. Text, notification and progress are
+forgotten when their caller leaves: for these `say` stays until the end.
+A place in the text is named with <mark name=\"NAME\"/>; everything else is plain text.";
+
+#[derive(Debug, Args)]
+#[command(after_help = SAY)]
+pub(crate) struct SayArgs {
+    /// What to say (`-`: what stdin gives)
+    #[arg(required_unless_present_any = ["cancel", "pause", "resume"])]
+    pub(crate) text: Option<String>,
+    /// How urgent it is
+    #[arg(long, value_enum)]
+    pub(crate) priority: Option<Priority>,
+    /// Take the place of your text with this key that still waits
+    #[arg(long, value_name = "KEY")]
+    pub(crate) coalesce: Option<String>,
+    /// In which emotion, such as `happy`
+    #[arg(long, value_name = "EMOTION")]
+    pub(crate) emotion: Option<String>,
+    /// How much of the emotion is heard, 0 (calm) to 1
+    #[arg(long, value_name = "0..1")]
+    pub(crate) intensity: Option<f64>,
+    /// In which voice; see `companionctl voice list`
+    #[arg(long, value_name = "VOICE")]
+    pub(crate) voice: Option<String>,
+    /// In which language, `zh` or `en`; else the text tells
+    #[arg(long, value_name = "LANGUAGE")]
+    pub(crate) language: Option<String>,
+    /// Wait until it is over and show what was heard
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Write the sound to this WAV file (`-`: stdout); nothing sounds
+    #[arg(long, value_name = "WAV", conflicts_with_all = ["wait", "priority", "coalesce"])]
+    pub(crate) out: Option<PathBuf>,
+    /// End the text of this number, as `say` printed it
+    #[arg(long, value_name = "ID", conflicts_with_all = ["text", "pause", "resume"])]
+    pub(crate) cancel: Option<u64>,
+    /// Let it stand still
+    #[arg(long, value_name = "ID", conflicts_with_all = ["text", "resume"])]
+    pub(crate) pause: Option<u64>,
+    /// Let it go on
+    #[arg(long, value_name = "ID", conflicts_with = "text")]
+    pub(crate) resume: Option<u64>,
+}
+
+/// How urgent a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Priority {
+    Important,
+    Message,
+    Text,
+    Notification,
+    Progress,
+}
+
+impl Priority {
+    /// Its name on the bus.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Important => "important",
+            Self::Message => "message",
+            Self::Text => "text",
+            Self::Notification => "notification",
+            Self::Progress => "progress",
+        }
+    }
+
+    /// Whether it is forgotten when its caller leaves.
+    pub(crate) fn needs_caller(self) -> bool {
+        matches!(self, Self::Text | Self::Notification | Self::Progress)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -300,7 +372,7 @@ impl Command {
             Self::Chat { .. } | Self::Monitor { .. } => return None,
             Self::Model(ModelCommand::Load { .. }) => 900,
             Self::Voice(VoiceCommand::Import { .. }) => 900,
-            Self::Turn(_) | Self::Listen { .. } | Self::Say { .. } => 600,
+            Self::Turn(_) | Self::Listen { .. } | Self::Say(_) => 600,
             Self::Ask { .. } => 180,
             _ => 25,
         };

@@ -208,6 +208,7 @@ messages! {
     Recognising: "recognising", "正在识别";
     Loading: "loading", "正在加载";
     Speaking: "speaking", "正在合成";
+    Reason: "because", "原因";
 }
 
 impl Message {
@@ -236,7 +237,7 @@ pub(crate) fn word(lang: Lang, key: &str) -> &str {
 }
 
 /// Names of states, outcomes and emotions.
-const WORDS: [(&str, &str); 31] = [
+const WORDS: [(&str, &str); 40] = [
     ("booting", "启动中"),
     ("idle", "空闲"),
     ("listening", "在听"),
@@ -246,6 +247,15 @@ const WORDS: [(&str, &str); 31] = [
     ("interrupted", "被打断"),
     ("cancelled", "已取消"),
     ("failed", "失败"),
+    ("paused", "已暂停"),
+    ("resumed", "已继续"),
+    ("replaced", "被更新的内容取代"),
+    ("preempted", "被更高优先级打断"),
+    ("busy", "当时正忙"),
+    ("silenced", "有人要求安静"),
+    ("sender-gone", "调用方已离开"),
+    ("waiting", "等待中"),
+    ("over", "已结束"),
     ("happy", "开心"),
     ("angry", "生气"),
     ("sad", "伤心"),

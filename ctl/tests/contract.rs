@@ -50,6 +50,7 @@ async fn introspected(bus: &Bus) -> BTreeMap<String, String> {
     let mut options = Dict::new();
     put(&mut options, "handle_token", "t");
     let request = manager.ask("hang".to_owned(), options).await.unwrap();
+    let said = manager.say("x".to_owned(), Dict::new()).await.unwrap();
     let (model, profile) = (names::model_path("tiny-llm"), names::profile_path("default"));
     let paths = [
         names::ROOT,
@@ -63,6 +64,7 @@ async fn introspected(bus: &Bus) -> BTreeMap<String, String> {
         names::HEALTH,
         session.as_str(),
         request.as_str(),
+        said.as_str(),
     ];
     let mut all = BTreeMap::new();
     for path in paths {
@@ -77,7 +79,7 @@ async fn introspected(bus: &Bus) -> BTreeMap<String, String> {
 async fn the_shipped_introspection_is_that_of_the_interfaces() {
     let bus = Bus::start();
     let all = introspected(&bus).await;
-    assert_eq!(all.len(), 11, "{:?}", all.keys());
+    assert_eq!(all.len(), 12, "{:?}", all.keys());
     let write = std::env::var_os("COMPANION_WRITE_XML").is_some();
     for (name, xml) in &all {
         let file = folder().join(format!("{name}.xml"));

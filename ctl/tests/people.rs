@@ -165,9 +165,48 @@ async fn findings_come_worst_first_and_what_was_said_is_told() {
     assert!(found.contains("companionctl model list") && found.contains("note  a.note"), "{found}");
     let stopped = bus.run(&["interrupt"]).await.out;
     assert_eq!(stopped, "heard until then 你叫小明。\n");
-    let said = bus.run(&["say", "早上好", "--emotion", "happy"]).await.out;
+    let said = bus.run(&["say", "早上好", "--emotion", "happy", "--wait"]).await.out;
     assert!(said.starts_with("早上好\nhappy · heard"), "{said}");
     assert!(daemon.calls().contains(&"say 早上好 emotion=happy".to_owned()));
+}
+
+#[tokio::test]
+async fn a_text_is_handed_over_with_its_options_and_steered_by_its_number() {
+    let bus = Bus::start();
+    let daemon = Scripted::start(&bus).await;
+    let options = ["--priority", "progress", "--coalesce", "copy", "--voice", "mia"];
+    let more = ["--language", "zh", "--intensity", "0.5"];
+    let all: Vec<&str> = ["say", "完成一半"].iter().chain(&options).chain(&more).copied().collect();
+    let said = bus.run(&all).await;
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "7\n"), "{said:?}");
+    let call = "say 完成一半 emotion= priority=progress coalesce=copy voice=mia language=zh \
+                intensity=0.5";
+    assert_eq!(daemon.calls(), [call]);
+    assert_eq!(bus.run(&["say", "你好"]).await.out, "7\n");
+    assert_eq!(bus.run(&["say", "--pause", "7"]).await.out, "7 paused\n");
+    assert_eq!(bus.run(&["--lang", "zh", "say", "--cancel", "7"]).await.out, "7 已取消\n");
+    assert_eq!(bus.run(&["say", "--resume", "7"]).await.code, Some(66));
+    let unknown = bus.run(&["say", "--pause", "8"]).await;
+    assert_eq!(unknown.code, Some(66), "{unknown:?}");
+    assert_eq!(bus.run(&["say"]).await.code, Some(64));
+    assert_eq!(bus.run(&["say", "x", "--cancel", "7"]).await.code, Some(64));
+    assert_eq!(bus.run(&["say", "x", "--priority", "loud"]).await.code, Some(64));
+    let busy = bus.run(&["say", "Busy"]).await;
+    assert_eq!(busy.code, Some(75), "{busy:?}");
+    let dropped = bus.run(&["say", "fail", "--wait"]).await;
+    assert!(dropped.code == Some(130) && dropped.err.contains("busy"), "{dropped:?}");
+}
+
+#[tokio::test]
+async fn a_text_may_come_from_stdin() {
+    let bus = Bus::start();
+    let daemon = Scripted::start(&bus).await;
+    let file = bus.folder().join("text");
+    std::fs::write(&file, "first line\n第二行").unwrap();
+    let stdin = std::fs::File::open(&file).unwrap();
+    let said = crate::bus::ran(bus.program(&["say", "-", "--wait"]).stdin(stdin)).await;
+    assert!(said.out.starts_with("first line\n第二行\n"), "{said:?}");
+    assert_eq!(daemon.calls(), ["say first line\n第二行 emotion="]);
 }
 
 fn root() -> PathBuf {

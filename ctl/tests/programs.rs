@@ -35,8 +35,9 @@ async fn an_answer_has_all_its_keys() {
     );
     assert_eq!(answer["tokens"], json!({ "prompt": 30, "reused": 20, "new": 9 }));
     // What did not happen has its key all the same.
-    let said = bus.json(&["say", "hello"]).await;
-    assert_eq!(keys(&said), keys(&answer));
+    let said = bus.json(&["say", "hello", "--wait"]).await;
+    let own = ["id", "reason"];
+    assert_eq!(keys(&said), keys(&answer).into_iter().chain(own).collect::<Vec<_>>());
     assert!(said["latency_ms"]["first_token"].is_null() && said["tokens"]["new"].is_null());
 }
 
@@ -65,6 +66,9 @@ async fn every_command_prints_one_value() {
     assert_eq!(bus.json(&["profile", "use", "default"]).await, json!({ "active": "default" }));
     assert_eq!(bus.json(&["audio"]).await["underruns"], 4);
     assert_eq!(bus.json(&["audio", "mute"]).await, json!({ "muted": true }));
+    assert_eq!(bus.json(&["say", "hello"]).await, json!({ "id": "7" }));
+    let paused = bus.json(&["say", "--pause", "7"]).await;
+    assert_eq!(paused, json!({ "id": "7", "done": "paused" }));
     assert_eq!(bus.json(&["interrupt"]).await, json!({ "heard_text": "你叫小明。" }));
     let found = bus.json(&["diagnose"]).await;
     assert_eq!(found["issues"][0]["severity"], "error");

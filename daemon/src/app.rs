@@ -23,8 +23,8 @@ use crate::models::{self, FreeMemory, GpuMemory, Keeper, LLM_LOOK, Loader, Machi
 use crate::profiles::ProfileBook;
 use crate::recollection::{Opened, Recollection};
 use crate::turn::{
-    Conversation, Driver, Input, Parts, ReplySettings, ReplyStage, ReplyWork, SelfHearing,
-    SelfHearingCounts, inbox,
+    Conversation, Driver, Input, OtherVoice, Parts, ReplySettings, ReplyStage, ReplyWork,
+    SelfHearing, SelfHearingCounts, VoiceDesk, inbox,
 };
 use crate::voice_import::{self, NewReference, ReferenceReport};
 use crate::voices::{self, Voice, VoiceInfo};
@@ -365,6 +365,13 @@ impl Run {
             playback: self.playback.clone(),
             memory: Arc::clone(&memory),
             emotions: Arc::clone(&self.emotions),
+            voice: VoiceDesk {
+                tts: Arc::clone(&self.tts),
+                pronunciations: self.word_book.ready(),
+                self_hearing: self.self_hearing(),
+                other: Arc::new(OtherVoice::new(self.settings.clone())),
+                news: events.0.clone(),
+            },
         };
         let (driver, conversation) =
             Driver::new(parts, events, replies, Arc::clone(asr), turn_beat.clone());

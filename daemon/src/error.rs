@@ -72,6 +72,12 @@ pub enum DaemonError {
     /// The conversation is occupied.
     #[error("the companion is {0}: wait, or interrupt it first")]
     Busy(&'static str),
+    /// Too many texts wait to be said.
+    #[error(transparent)]
+    Crowded(#[from] companion_turn::Refusal),
+    /// A text never sounded: why.
+    #[error("the text was not said: {0}")]
+    NotSaid(&'static str),
     /// The reply did not come in time.
     #[error("no answer within {0} s")]
     Deadline(u64),
@@ -89,14 +95,14 @@ impl Kind for DaemonError {
             Self::Synthesizer(error) => error.kind,
             Self::Audio(error) => error.kind(),
             Self::OutOfMemory(_) => ErrorKind::OutOfMemory,
-            Self::Cancelled => ErrorKind::Cancelled,
+            Self::Cancelled | Self::NotSaid(_) => ErrorKind::Cancelled,
             Self::Thread { .. } => ErrorKind::Internal,
             Self::Model { .. } => ErrorKind::Corrupt,
             Self::Remote(error) => error.kind(),
             Self::Voice(error) => error.kind(),
             Self::Store(error) => error.kind(),
             Self::Memory(error) => error.kind(),
-            Self::Busy(_) => ErrorKind::Busy,
+            Self::Busy(_) | Self::Crowded(_) => ErrorKind::Busy,
             Self::Deadline(_) => ErrorKind::DeadlineExceeded,
         }
     }

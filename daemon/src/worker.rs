@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, bounded};
+use crossbeam_channel::{
+    Receiver, RecvTimeoutError, SendTimeoutError, Sender, TrySendError, bounded,
+};
 
 use crate::error::DaemonError;
 
@@ -149,6 +151,19 @@ impl<P: Send + 'static> Worker<P> {
             Ok(()) => Ok(()),
             Err(SendTimeoutError::Timeout(_)) => Err(DaemonError::StageFull(self.stage)),
             Err(SendTimeoutError::Disconnected(_)) => Err(DaemonError::StageGone(self.stage)),
+        }
+    }
+
+    /// Hands a job over where there is a place for it now.
+    pub(crate) fn try_send(
+        &self,
+        job: impl FnOnce(&mut P) + Send + 'static,
+    ) -> Result<(), DaemonError> {
+        let inbox = self.running().inbox.clone().ok_or(DaemonError::StageGone(self.stage))?;
+        match inbox.try_send(Box::new(job)) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => Err(DaemonError::StageFull(self.stage)),
+            Err(TrySendError::Disconnected(_)) => Err(DaemonError::StageGone(self.stage)),
         }
     }
 

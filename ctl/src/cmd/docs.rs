@@ -11,15 +11,17 @@ use crate::exit::{CODES, Failure, Outcome};
 use crate::output::Output;
 
 /// Keys of the JSON results, by command.
-const JSON: [(&str, &str); 19] = [
+const JSON: [(&str, &str); 21] = [
     (
         "status",
         "version, state, degraded[], mood{name, valence, arousal}, privacy{network, remote_models, microphone}, session, profile, memory{count, bytes}, models{SLOT}, audio{connected, muted}, uptime_s; null where a part does not answer",
     ),
     (
-        "ask, say",
-        "turn, transcript, text, heard_text, emotion, memories[], answered_by, outcome, latency_ms{endpoint, recall, first_token, first_sentence, first_audio, total}, tokens{prompt, reused, new}; null for a step that did not happen",
+        "ask, say --wait",
+        "turn, transcript, text, heard_text, emotion, memories[], answered_by, outcome, latency_ms{endpoint, recall, first_token, first_sentence, first_audio, total}, tokens{prompt, reused, new}; null for a step that did not happen; say also: id, reason",
     ),
+    ("say", "id; what --cancel, --pause and --resume take"),
+    ("say --cancel, --pause, --resume", "id, done"),
     (
         "say --out",
         "file, rate, samples, seconds, words[]{text, start, end}, visemes[]{shape, at, weight}; places are samples",

@@ -84,7 +84,7 @@ pub(crate) async fn dispatch(command: Command, context: &Context, output: &mut O
     match command {
         Command::Status => status::run(context, output).await,
         Command::Ask { text, aloud } => ask::run(context, output, text, aloud).await,
-        Command::Say { text, emotion, out } => say::run(context, output, text, emotion, out).await,
+        Command::Say(args) => say::run(context, output, *args).await,
         Command::Listen { wav, language } => listen::run(context, output, &wav, language).await,
         Command::Turn(args) => turn::run(context, output, &args).await,
         Command::Chat { quiet } => chat::run(context, output, quiet).await,

@@ -6,9 +6,10 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 
 use companion_bus::manager::ManagerService;
-use companion_bus::names::SESSIONS;
+use companion_bus::names::{SESSIONS, UTTERANCES};
 use companion_bus::session::Session;
 use companion_bus::types::{get, put};
+use companion_bus::utterance::{Utterance, UtteranceService};
 use companion_bus::{Dict, Error, Result, TurnResult};
 use zbus::OwnedObjectPath;
 
@@ -67,15 +68,39 @@ impl ManagerService for Scripted {
 
     async fn say(&self, sender: &str, text: String, options: Dict) -> Result<OwnedObjectPath> {
         let emotion = get::<String>(&options, "emotion").unwrap_or_default();
-        self.called(format!("say {text} emotion={emotion}"));
+        let mut call = format!("say {text} emotion={emotion}");
+        for key in ["priority", "coalesce", "voice", "language"] {
+            if let Some(value) = get::<String>(&options, key) {
+                call.push_str(&format!(" {key}={value}"));
+            }
+        }
+        if let Some(intensity) = get::<f64>(&options, "intensity") {
+            call.push_str(&format!(" intensity={intensity}"));
+        }
+        self.called(call);
+        steer(&text)?;
         let said = TurnResult {
             text: text.clone(),
-            heard_text: text,
+            heard_text: text.clone(),
             emotion,
             outcome: "heard".to_owned(),
             ..TurnResult::default()
         };
-        self.request(sender, &options, Some(Ok(said.to_dict()))).await
+        let mut result = said.to_dict();
+        put(&mut result, "id", "7");
+        put(&mut result, "reason", "");
+        let end = if text == "fail" {
+            Err(Error::Cancelled("the text was not said: busy".to_owned()))
+        } else {
+            Ok(result)
+        };
+        let path = self.request(sender, &options, Some(end)).await?;
+        let own = format!("{UTTERANCES}/7");
+        for path in [path.as_str(), own.as_str()] {
+            let utterance = Utterance(OneUtterance(self.clone()));
+            let _ = self.connection().object_server().at(path, utterance).await;
+        }
+        Ok(path)
     }
 
     async fn synthesize(
@@ -155,5 +180,37 @@ impl ManagerService for Scripted {
         put(&mut privacy, "remote_models", false);
         put(&mut privacy, "microphone", "muted");
         privacy
+    }
+}
+
+/// The text that `say` took.
+pub(crate) struct OneUtterance(Scripted);
+
+impl UtteranceService for OneUtterance {
+    async fn pause(&self) -> Result<()> {
+        self.0.called("pause");
+        std::future::ready(Ok(())).await
+    }
+
+    async fn resume(&self) -> Result<()> {
+        self.0.called("resume");
+        std::future::ready(Err(Error::NotFound("the text 7 is over".to_owned()))).await
+    }
+
+    async fn cancel(&self) -> Result<()> {
+        self.0.called("cancel");
+        std::future::ready(Ok(())).await
+    }
+
+    fn id(&self) -> String {
+        "7".to_owned()
+    }
+
+    fn priority(&self) -> String {
+        "message".to_owned()
+    }
+
+    fn state(&self) -> String {
+        "speaking".to_owned()
     }
 }

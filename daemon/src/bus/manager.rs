@@ -31,7 +31,7 @@ const LARGEST_CLIP: u64 = 24 << 20;
 type Outcome = std::result::Result<Dict, DaemonError>;
 
 impl Service {
-    fn emotion(&self, options: &Dict) -> Result<Emotion> {
+    pub(super) fn emotion(&self, options: &Dict) -> Result<Emotion> {
         let Some(name) = get::<String>(options, "emotion") else { return Ok(Emotion::CALM) };
         let emotions = self.0.app.emotions();
         emotions.find(&name).ok_or_else(|| {
@@ -84,10 +84,7 @@ impl ManagerService for Service {
     }
 
     async fn say(&self, sender: &str, text: String, options: Dict) -> Result<OwnedObjectPath> {
-        let text = convert::text(text, LONGEST_SPEECH)?;
-        let emotion = self.emotion(&options)?;
-        self.0.speaker()?;
-        self.turn(sender, &options, TurnInput::Announcement { text, emotion }).await
+        self.say_text(sender, text, &options).await
     }
 
     async fn synthesize(

@@ -14,6 +14,7 @@ mod requests;
 mod serve;
 mod session;
 mod sessions;
+mod utterance;
 mod voice;
 
 pub(crate) use serve::serve;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use super::desk::Desk;
 use crate::error::DaemonError;
 
 /// A finished request stays this long.
-const STAYS: Duration = Duration::from_secs(60);
+pub(super) const STAYS: Duration = Duration::from_secs(60);
 /// Requests of one caller at a time.
 const MOST: usize = 32;
 
@@ -34,6 +34,8 @@ struct State {
     path: OwnedObjectPath,
     sender: String,
     cancel: Cancel,
+    /// Whether its work goes on when the caller leaves.
+    outlives: AtomicBool,
     on_cancel: Mutex<Option<OnCancel>>,
     progress: AtomicU64,
     finished: Mutex<Option<(u32, Dict)>>,
@@ -66,6 +68,11 @@ impl Handle {
             call();
         }
         *locked(&self.0.on_cancel) = Some(Box::new(call));
+    }
+
+    /// The work goes on when the caller leaves the bus.
+    pub(super) fn outlives_its_caller(&self) {
+        self.0.outlives.store(true, Ordering::Release);
     }
 
     fn close(&self) {
@@ -120,7 +127,7 @@ impl Requests {
     pub(super) fn gone(&self, sender: &str) {
         let theirs: Vec<Handle> =
             locked(&self.open).values().filter(|h| h.0.sender == sender).cloned().collect();
-        for handle in theirs {
+        for handle in theirs.iter().filter(|h| !h.0.outlives.load(Ordering::Acquire)) {
             handle.close();
         }
     }
@@ -137,6 +144,7 @@ impl Requests {
             path: owned,
             sender: sender.to_owned(),
             cancel: Cancel::new(),
+            outlives: AtomicBool::new(false),
             on_cancel: Mutex::new(None),
             progress: AtomicU64::new((-1.0_f64).to_bits()),
             finished: Mutex::new(None),

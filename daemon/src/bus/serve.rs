@@ -93,6 +93,7 @@ async fn watch_callers(desk: Arc<Desk>, connection: Connection) {
             let name = change.name().as_str();
             if name.starts_with(':') && change.new_owner().is_none() {
                 desk.requests.gone(name);
+                desk.app.conversation().caller_gone(name);
                 sessions::gone(&desk, name).await;
             }
         }

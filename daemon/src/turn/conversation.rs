@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 use companion_asr::{AsrEvent, Recognizer};
 use companion_turn::{StateName, TurnInput};
 use companion_types::{
-    Emotion, SampleClock, SampleRate, SentenceSeq, Transcript, TurnId, TurnReport, Viseme, WordTime,
+    Emotion, SampleClock, SampleRate, SentenceSeq, Transcript, TurnId, TurnReport, UtteranceId,
+    Viseme, WordTime,
 };
 
 use super::ReplyNews;
+use super::utterance::{Saying, Steer};
 use crate::error::DaemonError;
 use crate::worker::Worker;
 
@@ -65,6 +67,9 @@ pub(crate) struct AskedBy {
     pub(crate) ended: Box<dyn FnOnce(Answer) + Send>,
 }
 
+/// Told whether a text is taken.
+pub(crate) type Accepted = Box<dyn FnOnce(Result<(), DaemonError>) + Send>;
+
 /// Where events go; one that does not keep up is dropped.
 pub(crate) type Watcher = tokio::sync::mpsc::Sender<TurnEvent>;
 
@@ -75,6 +80,9 @@ pub(crate) enum Input {
     Reply(TurnId, ReplyNews),
     Ask(TurnInput, AskId, AskedBy),
     Withdraw(AskId),
+    Say(UtteranceId, Box<Saying>, Accepted),
+    Steer(UtteranceId, Steer, SyncSender<bool>),
+    CallerGone(String),
     Interrupt(SyncSender<String>),
     Watch(Watcher),
     /// Stands still until the other end is dropped; for tests of the watchdog.
@@ -89,6 +97,7 @@ pub struct Conversation {
     clock: Arc<AtomicU64>,
     recognizer: Arc<Worker<Box<dyn Recognizer>>>,
     asked: Arc<AtomicU64>,
+    said: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Conversation {
@@ -103,7 +112,8 @@ impl Conversation {
         clock: Arc<AtomicU64>,
         recognizer: Arc<Worker<Box<dyn Recognizer>>>,
     ) -> Self {
-        Self { inbox, clock, recognizer, asked: Arc::new(AtomicU64::new(1)) }
+        let (asked, said) = (Arc::new(AtomicU64::new(1)), Arc::new(AtomicU64::new(1)));
+        Self { inbox, clock, recognizer, asked, said }
     }
 
     fn send(&self, input: Input) {
@@ -139,6 +149,41 @@ impl Conversation {
             (asked_by.ended)(Err(error));
         }
         id
+    }
+
+    /// The identity of the next text to say.
+    pub(crate) fn next_utterance(&self) -> UtteranceId {
+        UtteranceId(self.said.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Offers a text to say; `accepted` is told at once on the `turn` thread whether it is taken.
+    pub(crate) fn say(&self, id: UtteranceId, saying: Saying, accepted: Accepted) {
+        let refused = match self.inbox.try_send(Input::Say(id, Box::new(saying), accepted)) {
+            Ok(()) => return,
+            Err(TrySendError::Full(back)) => (back, DaemonError::StageFull("turn")),
+            Err(TrySendError::Disconnected(back)) => (back, DaemonError::StageGone("turn")),
+        };
+        if let (Input::Say(_, _, accepted), error) = refused {
+            accepted(Err(error));
+        }
+    }
+
+    /// Cancels, pauses or resumes a text; false when it is over or never was.
+    #[must_use]
+    pub(crate) fn steer(&self, id: UtteranceId, how: Steer) -> bool {
+        let (known, wait) = sync_channel(1);
+        let sent = self.inbox.try_send(Input::Steer(id, how, known));
+        sent.is_ok() && wait.recv_timeout(Duration::from_secs(5)).unwrap_or(false)
+    }
+
+    /// Cancels a text, without waiting.
+    pub(crate) fn cancel(&self, id: UtteranceId) {
+        let _ = self.inbox.try_send(Input::Steer(id, Steer::Cancel, sync_channel(1).0));
+    }
+
+    /// Somebody who had texts to say left.
+    pub(crate) fn caller_gone(&self, sender: &str) {
+        let _ = self.inbox.try_send(Input::CallerGone(sender.to_owned()));
     }
 
     /// Withdraws an asking; its turn, if it is the current one, ends as interrupted.

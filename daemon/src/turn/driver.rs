@@ -22,11 +22,16 @@ use companion_types::{
 };
 use crossbeam_channel::Sender;
 
+use self::announcing::Announcer;
+pub(crate) use self::announcing::VoiceDesk;
 use super::conversation::{AskId, AskedBy, Conversation, Input, TurnEvent, Watcher};
 use super::reply::Remembering;
+use super::utterance::{Saying, Steer};
 use super::{AheadJob, Gate, ReplyJob, ReplyNews, ReplyWork};
 use crate::error::DaemonError;
 use crate::worker::{Heartbeat, Worker};
+
+mod announcing;
 
 /// The machine's clock ticks this often.
 const TICK: Duration = Duration::from_millis(10);
@@ -41,6 +46,10 @@ struct Under {
     gate: Gate,
     cancel: Cancel,
     ledger: HeardLedger,
+    /// Samples that sounded before it was set aside the last time.
+    before: u64,
+    /// The voice made everything.
+    spoken: bool,
     timeline: Timeline,
     aloud: bool,
     played: bool,
@@ -73,6 +82,8 @@ pub(crate) struct Driver {
     under: HashMap<TurnId, Under>,
     asked: HashMap<TurnId, (AskId, AskedBy)>,
     watchers: Vec<Watcher>,
+    announcer: Announcer,
+    conversation: Conversation,
     beat: Heartbeat,
     /// What of the newest ended turn was heard.
     last_heard: String,
@@ -91,6 +102,7 @@ pub(crate) struct Parts {
     pub(crate) playback: Playback,
     pub(crate) memory: Arc<Worker<Remembering>>,
     pub(crate) emotions: Arc<EmotionSet>,
+    pub(crate) voice: VoiceDesk,
 }
 
 /// The inbox's two ends.
@@ -125,6 +137,8 @@ impl Driver {
             under: HashMap::new(),
             asked: HashMap::new(),
             watchers: Vec::new(),
+            announcer: Announcer::new(parts.voice),
+            conversation: conversation.clone(),
             beat,
             last_heard: String::new(),
             moved: (0, now),
@@ -145,11 +159,13 @@ impl Driver {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             self.look_at_playback();
+            self.look_at_announcement();
             self.step(Event::Tick);
         }
         for under in self.under.values() {
             under.cancel.cancel();
         }
+        self.announcer.end();
         self.playback.flush();
     }
 
@@ -159,7 +175,14 @@ impl Driver {
 
     fn step(&mut self, event: Event) {
         let effects = self.machine.step(self.now(), event);
+        self.carry_out_all(effects);
+    }
+
+    /// Carries effects out, and what follows for other programs' texts.
+    fn carry_out_all(&mut self, effects: Vec<Effect>) {
+        let announcements = self.floor_moved();
         self.carry_out(effects);
+        self.announce(announcements);
     }
 
     fn take(&mut self, input: Input) {
@@ -169,8 +192,14 @@ impl Driver {
             Input::Reply(turn, news) => self.news(turn, news),
             Input::Ask(input, id, asked_by) => self.asked(input, id, asked_by),
             Input::Withdraw(id) => self.withdraw(id),
+            Input::Say(id, saying, accepted) => self.say(id, *saying, None, accepted),
+            Input::Steer(id, how, known) => {
+                let _ = known.try_send(self.steer(id, how));
+            }
+            Input::CallerGone(sender) => self.caller_gone(&sender),
             Input::Interrupt(heard) => {
                 self.last_heard.clear();
+                self.silence_announcements();
                 self.step(Event::Interrupt);
                 let _ = heard.try_send(std::mem::take(&mut self.last_heard));
             }
@@ -221,7 +250,20 @@ impl Driver {
             }
             AsrEvent::Discarded(_) => Event::Discarded,
         };
+        if self.announcer.interjects() && self.asks_for_silence(&event) {
+            self.silence_announcements();
+        }
         self.step(event);
+    }
+
+    fn asks_for_silence(&self, event: &Event) -> bool {
+        match event {
+            Event::Partial { text } => self.machine.is_stop(text),
+            Event::SpeculativeEnd(said) | Event::SpeechEnded(said) => {
+                self.machine.is_stop(&said.text)
+            }
+            _ => false,
+        }
     }
 
     /// The waterfall counts from the last speech sample.
@@ -236,6 +278,12 @@ impl Driver {
     }
 
     fn asked(&mut self, input: TurnInput, id: AskId, asked_by: AskedBy) {
+        if let TurnInput::Announcement { text, emotion } = input {
+            let saying = Saying::plain(text, emotion, asked_by.ended);
+            let utterance = self.conversation.next_utterance();
+            return self.say(utterance, saying, Some(id), Box::new(|_| ()));
+        }
+        self.make_way();
         self.silence_since = Instant::now();
         let effects = self.machine.step(self.now(), Event::Input(input));
         let mut asked_by = Some(asked_by);
@@ -259,11 +307,15 @@ impl Driver {
                 _ => {}
             }
         }
-        self.carry_out(effects);
+        self.carry_out_all(effects);
     }
 
     /// The one who asked does not want an answer any more.
     fn withdraw(&mut self, id: AskId) {
+        if let Some(utterance) = self.announcement_of(id) {
+            self.steer(utterance, Steer::Cancel);
+            return;
+        }
         let turn = self.asked.iter().find(|(_, (asked, _))| *asked == id).map(|(turn, _)| *turn);
         if turn.is_some() && turn == self.machine.state().turn() {
             self.step(Event::Interrupt);
@@ -271,30 +323,45 @@ impl Driver {
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
+        let own = self.announcer.own_turn();
+        let mut over = None;
         for effect in effects {
             match effect {
+                // An announcement's turn begins and is spoken by its own part of the driver.
+                Effect::StartReply { turn, .. } | Effect::ConfirmReply(turn)
+                    if own == Some(turn) => {}
+                Effect::Flush(turn) if own == Some(turn) => self.flush_announcement(),
+                Effect::EndTurn { turn, outcome } if own == Some(turn) => {
+                    over = Some((turn, outcome));
+                }
                 Effect::StartReply { turn, input } => self.start_reply(turn, input),
                 Effect::ConfirmReply(turn) => self.confirm(turn),
                 Effect::CancelReply { turn, .. } => {
                     if let Some(under) = self.under.get(&turn) {
                         under.cancel.cancel();
+                        self.forget_reply_aside(turn);
                     }
                     if self.machine.state().turn() != Some(turn) && !self.ends_later(turn) {
                         self.under.remove(&turn);
                     }
                 }
-                Effect::Hold(_) => self.playback.hold(true),
-                Effect::Resume(_) => self.playback.hold(false),
+                Effect::Hold(_) if self.announcer.may_hold() => self.playback.hold(true),
+                Effect::Resume(_) if self.announcer.may_hold() => self.playback.hold(false),
+                Effect::Hold(_) | Effect::Resume(_) => {}
                 Effect::Flush(turn) => {
-                    let played = self.playback.flush();
+                    let silent = self.forget_reply_aside(turn);
+                    let played = if silent { 0 } else { self.playback.flush() };
                     if let Some(under) = self.under.get_mut(&turn) {
-                        under.heard_at_flush = Some(under.ledger.heard(played));
+                        under.heard_at_flush = Some(under.ledger.heard(under.before + played));
                     }
                 }
                 Effect::EndTurn { turn, outcome } => self.end(turn, outcome),
                 Effect::StateChanged(name) => self.publish(&TurnEvent::State(name)),
                 Effect::Refuse(_) => {}
             }
+        }
+        if let Some((turn, outcome)) = over {
+            self.announcement_over(turn, outcome);
         }
     }
 
@@ -311,6 +378,8 @@ impl Driver {
             gate: Gate::default(),
             cancel: Cancel::new(),
             ledger: HeardLedger::new(),
+            before: 0,
+            spoken: false,
             timeline: Timeline::new(zero),
             aloud,
             played: false,
@@ -348,8 +417,17 @@ impl Driver {
         let now = self.start.elapsed();
         if let Some(under) = self.under.get_mut(&turn) {
             under.timeline.stamp(Stamp::Endpoint, now);
+        }
+        if !self.defers(turn) {
+            self.let_sound(turn);
+        }
+    }
+
+    fn let_sound(&mut self, turn: TurnId) {
+        if let Some(under) = self.under.get(&turn) {
             if under.aloud {
                 self.playback.begin(turn);
+                self.playback.hold(self.machine.state().is_overheard());
             }
             under.gate.open();
         }
@@ -357,8 +435,15 @@ impl Driver {
 
     fn news(&mut self, turn: TurnId, news: ReplyNews) {
         let start = self.start;
+        let Some(news) = self.announcement_news(turn, news) else { return };
         let Some(under) = self.under.get_mut(&turn) else { return };
         match news {
+            ReplyNews::Spoken => {
+                under.spoken = true;
+                self.reply_goes_on();
+            }
+            // The reply was cut, or has no voice of its own.
+            ReplyNews::Aside(_) | ReplyNews::Unspeakable(_) => {}
             ReplyNews::Stamp(stamp, when) => {
                 under.timeline.stamp(stamp, when.saturating_duration_since(start));
             }
@@ -429,7 +514,7 @@ impl Driver {
         under.timeline.stamp(Stamp::Total, self.start.elapsed());
         let heard = match outcome {
             Outcome::Heard if !under.aloud => under.text.clone(),
-            Outcome::Heard => under.ledger.heard(self.playback.played()),
+            Outcome::Heard => under.ledger.heard(under.before + self.playback.played_by(turn)),
             _ => under.heard_at_flush.take().unwrap_or_default(),
         };
         let (tokens, user) = (under.tokens, under.input.text().to_owned());

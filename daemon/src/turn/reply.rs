@@ -26,6 +26,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::self_hearing::SelfHearing;
 use super::speech::{Speaking, Speech};
+use super::stretch::Stretch;
 use super::{Gate, Input};
 use crate::worker::{Heartbeat, Worker};
 
@@ -118,8 +119,7 @@ pub(crate) enum ReplyWork {
     Ahead(AheadJob),
 }
 
-/// What the driver is told about a reply.
-#[derive(Debug)]
+/// What the driver is told about a reply, or an announcement.
 pub(crate) enum ReplyNews {
     /// Something happened for the first time.
     Stamp(Stamp, Instant),
@@ -133,6 +133,12 @@ pub(crate) enum ReplyNews {
         visemes: Vec<Viseme>,
         last: bool,
     },
+    /// The voice made everything that it was given.
+    Spoken,
+    /// The voice was set aside: the rest of its work.
+    Aside(Box<Stretch>),
+    /// Nothing can speak it: why.
+    Unspeakable(String),
     /// Text of the reply as it comes, without its tags.
     Token(String),
     /// Everything was made.

@@ -1,6 +1,7 @@
 //! The sound of one reply on the `tts` thread: clauses through the voice to the playback queue. Where there is time
 //! before a clause must sound, its sound is listened to first.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -25,7 +26,7 @@ const ROOM: Duration = Duration::from_millis(800);
 const RESERVE: Duration = Duration::from_millis(400);
 
 /// The voice's side of one reply.
-pub(super) struct Speaker {
+pub(crate) struct Speaker {
     pub(super) turn: TurnId,
     pub(super) gate: Gate,
     pub(super) cancel: Cancel,
@@ -34,7 +35,10 @@ pub(super) struct Speaker {
     pub(super) beat: Heartbeat,
     pub(super) language: Language,
     pub(super) pronunciations: Arc<Pronunciations>,
+    pub(super) intensity: f64,
     pub(super) check: Option<SelfHearing>,
+    /// Sound that was made and not queued, because the reply was set aside.
+    pub(super) kept: RefCell<Vec<f32>>,
 }
 
 /// Where the chunks of one clause go.
@@ -49,9 +53,9 @@ fn failed(error: &companion_audio::AudioError) -> SynthesizerError {
 }
 
 impl Speaker {
-    /// Speaks clauses until there are no more or the reply is cancelled.
+    /// Speaks clauses until there are no more, the reply is cancelled or set aside.
     pub(super) fn speak_all(&self, voice: &mut dyn Synthesizer, inbox: &Receiver<Sentence>) {
-        loop {
+        while !self.gate.is_aside() {
             self.beat.beat();
             let sentence = match inbox.recv_timeout(LOOK) {
                 Ok(sentence) => sentence,
@@ -63,6 +67,7 @@ impl Speaker {
             }
             let utterance = Utterance {
                 pronunciations: Arc::clone(&self.pronunciations),
+                intensity: self.intensity,
                 ..Utterance::new(sentence, self.language)
             };
             if let Err(error) = self.speak(voice, utterance) {
@@ -91,8 +96,22 @@ impl Speaker {
         }
     }
 
+    /// Queues sound; what is not taken because the reply is set aside is kept. False when nobody wants it.
+    pub(super) fn queue(&self, pcm: &[f32]) -> bool {
+        let mut kept = self.kept.borrow_mut();
+        kept.extend_from_slice(pcm);
+        if self.gate.wait(&self.cancel) {
+            let taken = self.playback.push_all(self.turn, &kept, &self.cancel);
+            kept.drain(..taken);
+        }
+        !self.cancel.is_cancelled() && (kept.is_empty() || self.gate.is_aside())
+    }
+
     /// How long it takes until what is queued has sounded; no end while the reply may not sound yet.
     fn ahead(&self) -> Duration {
+        if self.gate.is_aside() {
+            return Duration::ZERO;
+        }
         if !self.gate.is_open() {
             return Duration::MAX;
         }
@@ -204,8 +223,7 @@ impl<'a> Sink<'a> {
             last: chunk.last,
         };
         let _ = speaker.news.send(Input::Reply(speaker.turn, news));
-        let sounding = speaker.gate.wait(&speaker.cancel)
-            && speaker.playback.push_all(speaker.turn, &pcm, &speaker.cancel);
+        let sounding = speaker.queue(&pcm);
         if sounding { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 }

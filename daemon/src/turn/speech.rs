@@ -1,6 +1,7 @@
 //! The sound of one reply on the `reply` thread: text through the tag parser and the segmenter to clauses, which
 //! [`Speaker`] takes.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use companion_types::{Emotion, Language, ReplyDelta, Sentence, SentenceSeq};
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, bounded};
 
 use super::speaker::Speaker;
+use super::stretch::Stretch;
 use super::{ReplyJob, ReplyNews, ReplyStage};
 
 /// Clauses that may wait for the voice.
@@ -163,12 +165,12 @@ impl Speaking {
             beat: stage.tts.heartbeat(),
             language,
             pronunciations: stage.pronunciations.load_full(),
+            intensity: 1.0,
             check: stage.self_hearing.clone(),
+            kept: RefCell::default(),
         };
-        let sent = stage.tts.send(move |voice| {
-            speaker.speak_all(voice.as_mut(), &inbox);
-            let _ = finished.send(());
-        });
+        let stretch = Stretch::of_reply(speaker, inbox, finished);
+        let sent = stage.tts.send(move |voice| stretch.run(voice.as_mut()));
         sent.ok().map(|()| Self { clauses: Mutex::new(Some(clauses)), done, restarts })
     }
 

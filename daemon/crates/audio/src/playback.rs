@@ -2,6 +2,7 @@
 //! `tts` thread and the turn task; [`PlaybackTap`] is the audio callback's end, which does not
 //! allocate, lock, log or wait. Every sample has an index; what was played is counted in them.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -24,6 +25,10 @@ struct Shared {
     /// Samples before this index are not to be played.
     discard_before: AtomicU64,
     held: AtomicBool,
+    /// At this index playing stands still, without a fade: the border of a clause.
+    hold_at: AtomicU64,
+    /// Set by the callback: it stands still, and the next sample to play will not change by itself.
+    still: AtomicBool,
     underruns: AtomicU64,
     /// Index behind the last sample of a reply that has ended: running dry there is no underrun.
     ended_at: AtomicU64,
@@ -38,6 +43,8 @@ struct Writer {
     /// Index of the turn's first sample.
     start: u64,
     ended: bool,
+    /// Copies of the newest samples, for a reply that is set aside: what waits is a part of them.
+    recent: VecDeque<f32>,
 }
 
 /// The producers' end.
@@ -79,11 +86,14 @@ pub fn playback(rate: SampleRate) -> (Playback, PlaybackTap) {
         read: AtomicU64::new(0),
         discard_before: AtomicU64::new(0),
         held: AtomicBool::new(false),
+        hold_at: AtomicU64::new(u64::MAX),
+        still: AtomicBool::new(false),
         underruns: AtomicU64::new(0),
         ended_at: AtomicU64::new(u64::MAX),
         room: Condvar::new(),
     });
-    let writer = Writer { ring: producer, written: 0, turn: None, start: 0, ended: false };
+    let recent = VecDeque::with_capacity(capacity);
+    let writer = Writer { ring: producer, written: 0, turn: None, start: 0, ended: false, recent };
     #[expect(clippy::cast_precision_loss, reason = "a few hundred samples")]
     let step = 1.0 / rate.samples_of(FADE_MS).max(1) as f32;
     let tap = PlaybackTap { shared: Arc::clone(&shared), ring: consumer, gain: 1.0, step };
@@ -106,8 +116,9 @@ impl Playback {
         let mut writer = self.writer();
         let written = writer.written;
         self.shared.discard_before.store(written, Ordering::Release);
-        self.shared.held.store(false, Ordering::Release);
+        self.release();
         writer.turn = Some(turn);
+        writer.recent.clear();
         writer.start = written;
         writer.ended = false;
     }
@@ -121,26 +132,31 @@ impl Playback {
         }
         let taken = writer.ring.push_slice(pcm);
         writer.written += taken as u64;
+        writer.recent.extend(&pcm[..taken]);
+        let waiting = writer.written - self.shared.read.load(Ordering::Acquire).min(writer.written);
+        let played = writer.recent.len().saturating_sub(usize::try_from(waiting).unwrap_or(0));
+        writer.recent.drain(..played);
         taken
     }
 
-    /// Queues all of `pcm`, waiting for room. False when the turn was flushed or cancelled first.
+    /// Queues `pcm`, waiting for room; gives how much of it was queued: all, unless the turn was flushed,
+    /// set aside or cancelled first.
     #[must_use]
-    pub fn push_all(&self, turn: TurnId, mut pcm: &[f32], cancel: &Cancel) -> bool {
-        while !pcm.is_empty() {
-            let taken = self.push(turn, pcm);
-            pcm = &pcm[taken..];
-            if pcm.is_empty() {
+    pub fn push_all(&self, turn: TurnId, pcm: &[f32], cancel: &Cancel) -> usize {
+        let mut queued = 0;
+        while queued < pcm.len() {
+            queued += self.push(turn, &pcm[queued..]);
+            if queued == pcm.len() {
                 break;
             }
             let writer = self.writer();
             if cancel.is_cancelled() || writer.turn != Some(turn) {
-                return false;
+                break;
             }
             let waited = self.shared.room.wait_timeout(writer, LOOK_AGAIN);
             drop(waited);
         }
-        true
+        queued
     }
 
     /// Nothing more will come for `turn`.
@@ -154,7 +170,65 @@ impl Playback {
 
     /// Mutes within 10 ms and stands still; released, it goes on at the very next sample.
     pub fn hold(&self, on: bool) {
-        self.shared.held.store(on, Ordering::Release);
+        if on {
+            self.shared.still.store(false, Ordering::Release);
+            self.shared.held.store(true, Ordering::Release);
+        } else {
+            self.release();
+        }
+    }
+
+    fn release(&self) {
+        self.shared.held.store(false, Ordering::Release);
+        self.shared.hold_at.store(u64::MAX, Ordering::Release);
+        self.shared.still.store(false, Ordering::Release);
+    }
+
+    /// Stands still once `played` samples of `turn` were played, such as at the border of a clause; at
+    /// once, with a fade, where more than these were. [`hold`](Self::hold) releases it.
+    pub fn hold_at(&self, turn: TurnId, played: u64) {
+        let writer = self.writer();
+        if writer.turn == Some(turn) {
+            self.shared.still.store(false, Ordering::Release);
+            if self.played_of(&writer) > played {
+                self.shared.held.store(true, Ordering::Release);
+            }
+            self.shared.hold_at.store(writer.start + played, Ordering::Release);
+        }
+    }
+
+    /// Whether it is held, or will be at a border.
+    #[must_use]
+    pub fn holds_somewhere(&self) -> bool {
+        self.is_held() || self.shared.hold_at.load(Ordering::Acquire) != u64::MAX
+    }
+
+    /// Whether it is held and the callback has come to a stand: not one more sample leaves.
+    #[must_use]
+    pub fn is_still(&self) -> bool {
+        self.shared.still.load(Ordering::Acquire)
+    }
+
+    /// Sets the reply of `turn` aside: gives how many of its samples were played, and those that were
+    /// queued and not played. Exact once it [`is_still`](Self::is_still). `None` when another one sounds.
+    /// What is given may be queued again after another [`begin`](Self::begin).
+    #[must_use]
+    pub fn set_aside(&self, turn: TurnId) -> Option<(u64, Vec<f32>)> {
+        let mut writer = self.writer();
+        if writer.turn != Some(turn) {
+            return None;
+        }
+        let read = self.shared.read.load(Ordering::Acquire).max(writer.start).min(writer.written);
+        let waiting = usize::try_from(writer.written - read).unwrap_or(0);
+        let from = writer.recent.len().saturating_sub(waiting);
+        let rest = writer.recent.drain(from..).collect();
+        let played = read - writer.start;
+        writer.recent.clear();
+        writer.turn = None;
+        self.shared.discard_before.store(writer.written, Ordering::Release);
+        self.release();
+        self.shared.room.notify_all();
+        Some((played, rest))
     }
 
     /// Drops everything that waits. After a fade of 10 ms not one sample of it is played, and late
@@ -164,6 +238,7 @@ impl Playback {
         let played = self.played_of(&writer);
         self.shared.discard_before.store(writer.written, Ordering::Release);
         writer.turn = None;
+        writer.recent.clear();
         self.shared.room.notify_all();
         played
     }
@@ -233,17 +308,22 @@ impl PlaybackTap {
         let shared = &self.shared;
         let held = shared.held.load(Ordering::Acquire);
         let discard = shared.discard_before.load(Ordering::Acquire);
+        let hold_at = shared.hold_at.load(Ordering::Acquire);
         let mut read = shared.read.load(Ordering::Relaxed);
         let mut starved = false;
         for sample in &mut *out {
-            let leaving = held || read < discard;
+            let at_border = read == hold_at && read >= discard;
+            let leaving = held || at_border || read < discard;
+            if at_border {
+                self.gain = 0.0;
+            }
             if leaving && self.gain <= 0.0 {
                 if read < discard {
                     let skip = usize::try_from(discard - read).unwrap_or(usize::MAX);
                     read += self.ring.skip(skip) as u64;
                 }
                 *sample = 0.0;
-                if !held && read >= discard {
+                if !held && !at_border && read >= discard {
                     self.gain = 1.0;
                 }
                 continue;
@@ -266,6 +346,9 @@ impl PlaybackTap {
         let before = shared.read.swap(read, Ordering::AcqRel);
         if starved && before != read && read != shared.ended_at.load(Ordering::Acquire) {
             shared.underruns.fetch_add(1, Ordering::Relaxed);
+        }
+        if (held || read == hold_at) && self.gain <= 0.0 {
+            shared.still.store(true, Ordering::Release);
         }
         shared.room.notify_all();
     }
@@ -352,6 +435,56 @@ mod tests {
         assert_eq!((playback.played_by(TurnId(1)), playback.played_by(TurnId(2))), (400, 0));
         playback.begin(TurnId(2));
         assert_eq!(playback.played_by(TurnId(2)), 0);
+    }
+
+    #[test]
+    fn what_is_set_aside_goes_on_later_at_the_very_next_sample() {
+        let (playback, mut tap) = playback(RATE);
+        let pcm: Vec<f32> = (1..=2000_u16).map(f32::from).collect();
+        playback.begin(TurnId(1));
+        assert_eq!(playback.push(TurnId(1), &pcm), 2000);
+        pull(&mut tap, 300);
+        assert!(!playback.is_still());
+        playback.hold(true);
+        assert!(!playback.is_still());
+        pull(&mut tap, 400);
+        assert!(playback.is_still());
+        let (played, rest) = playback.set_aside(TurnId(1)).unwrap();
+        assert_eq!(rest, pcm[usize::try_from(played).unwrap()..]);
+        assert!((300..=300 + FADE as u64 + 1).contains(&played), "{played}");
+        assert_eq!(playback.push(TurnId(1), &[0.5; 10]), 0);
+        // Somebody else speaks meanwhile.
+        playback.begin(TurnId(2));
+        assert_eq!(playback.push(TurnId(2), &[-1.0; 100]), 100);
+        let other = pull(&mut tap, 200);
+        assert!(other.iter().all(|s| *s <= 0.0));
+        assert_eq!(playback.set_aside(TurnId(1)), None);
+        playback.begin(TurnId(3));
+        assert_eq!(playback.push(TurnId(3), &rest), rest.len());
+        assert_eq!(pull(&mut tap, rest.len()), rest);
+        assert_eq!(playback.played(), rest.len() as u64);
+    }
+
+    #[test]
+    fn at_a_border_it_stands_still_to_the_sample() {
+        let (playback, mut tap) = playback(RATE);
+        let pcm: Vec<f32> = (1..=1000_u16).map(f32::from).collect();
+        playback.begin(TurnId(1));
+        assert_eq!(playback.push(TurnId(1), &pcm), 1000);
+        pull(&mut tap, 100);
+        playback.hold_at(TurnId(1), 450);
+        let until = pull(&mut tap, 600);
+        assert_eq!(until[..350], pcm[100..450]);
+        assert!(until[350..].iter().all(|s| *s == 0.0));
+        assert!(playback.is_still());
+        assert_eq!(playback.set_aside(TurnId(1)), Some((450, pcm[450..].to_vec())));
+        // A border that lies behind is one that was missed: it stops at once.
+        playback.begin(TurnId(2));
+        assert_eq!(playback.push(TurnId(2), &pcm), 1000);
+        pull(&mut tap, 600);
+        playback.hold_at(TurnId(2), 500);
+        pull(&mut tap, 200);
+        assert!(playback.is_still() && playback.played() < 800);
     }
 
     proptest! {

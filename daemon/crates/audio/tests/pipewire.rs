@@ -71,7 +71,7 @@ impl Device {
     /// Plays all of `pcm` as one reply and waits until it has left.
     fn say(&self, turn: u64, pcm: &[f32]) {
         self.playback.begin(TurnId(turn));
-        assert!(self.playback.push_all(TurnId(turn), pcm, &Cancel::new()));
+        assert_eq!(self.playback.push_all(TurnId(turn), pcm, &Cancel::new()), pcm.len());
         self.playback.end(TurnId(turn));
         wait_for("the end of the reply", || self.playback.is_drained(TurnId(turn)).then_some(()));
     }
@@ -189,7 +189,8 @@ fn after_a_flush_the_sink_is_silent_within_a_tenth_of_a_second() {
     let device = Device::linked(&graph, false);
     let (recorder, path) = graph.record("vspk", "cut.wav");
     device.playback.begin(TurnId(1));
-    assert!(device.playback.push_all(TurnId(1), &tone(RATE, 440.0, 1_900), &Cancel::new()));
+    let pcm = tone(RATE, 440.0, 1_900);
+    assert_eq!(device.playback.push_all(TurnId(1), &pcm, &Cancel::new()), pcm.len());
     wait_for("sound", || (device.playback.played() > 12_000).then_some(()));
     let played = device.playback.flush();
     std::thread::sleep(Duration::from_millis(300));

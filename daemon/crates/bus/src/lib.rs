@@ -16,6 +16,7 @@ pub mod profiles;
 pub mod request;
 pub mod session;
 pub mod types;
+pub mod utterance;
 pub mod voice;
 
 pub use error::{Error, Result};

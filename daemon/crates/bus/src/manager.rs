@@ -100,8 +100,14 @@ impl<S: ManagerService> Manager<S> {
         self.0.ask(&sender(&header), text, options).await
     }
 
-    /// Says a text through the speaker. Options: `emotion` (s), `handle_token` (s). The result is that
-    /// of `Ask`.
+    /// Says a text through the speaker, when its priority lets it; the request's object is also the
+    /// text's own, `Utterance1`. In the text, `<mark name="NAME"/>` names a place and everything else is
+    /// plain. Options: `priority` (s, as in SSIP: `important`, `message` (default), `text`,
+    /// `notification`, `progress`), `coalesce` (s: a newer text of the same caller and key takes this
+    /// one's place), `emotion` (s), `intensity` (d, 0 calm to 1), `voice` (s), `language` (s: `zh`,
+    /// `en`), `handle_token` (s). Others are refused. The result is that of `Ask`, with id s and
+    /// reason s (why it was not said to its end, or empty). Of a caller that leaves the bus, `important` and
+    /// `message` are said all the same.
     #[zbus(out_args("request"))]
     async fn say(
         &self,

@@ -18,6 +18,8 @@ pub const AUDIO: &str = "/org/companiond/audio";
 pub const HEALTH: &str = "/org/companiond/health";
 /// Sessions lie below it, numbered.
 pub const SESSIONS: &str = "/org/companiond/session";
+/// Texts that are said lie below it, numbered.
+pub const UTTERANCES: &str = "/org/companiond/utterance";
 /// Requests lie below it: `<sender>/<token>`.
 pub const REQUESTS: &str = "/org/companiond/request";
 

@@ -50,7 +50,8 @@ impl Random {
         // Of one kind, of two, or of all mixed.
         let (first, second) = (self.below(13), self.below(13));
         let mixed = self.below(3);
-        let count = self.below(if self.below(20) == 0 { 200 } else { 24 });
+        let most = if self.below(20) == 0 { 200 } else { 24 };
+        let count = self.below(most);
         let one = |_| {
             let kind = match mixed {
                 0 => self.below(13),

@@ -121,7 +121,7 @@ impl EspeakVoice {
     }
 
     fn span(&mut self, span: &Span, utterance: &Utterance) -> Result<Spoken, SynthesizerError> {
-        let prosody = self.settings.prosody(&utterance.sentence.emotion);
+        let prosody = self.settings.prosody(&utterance.sentence.emotion, utterance.intensity);
         let mut text = String::new();
         let mut starts = Vec::new();
         for token in &span.tokens {

@@ -16,6 +16,8 @@ pub struct Utterance {
     pub language: Language,
     /// How the user wants words said.
     pub pronunciations: Arc<Pronunciations>,
+    /// How much of its emotion is heard: 0 is calm, 1 the voice's own.
+    pub intensity: f64,
     /// How often this was made before: another attempt sounds otherwise where the voice can.
     pub attempt: u32,
 }
@@ -24,7 +26,7 @@ impl Utterance {
     /// A sentence in a reply of `language`, without pronunciations of the user's own.
     #[must_use]
     pub fn new(sentence: Sentence, language: Language) -> Self {
-        Self { sentence, language, pronunciations: Arc::default(), attempt: 0 }
+        Self { sentence, language, pronunciations: Arc::default(), intensity: 1.0, attempt: 0 }
     }
 }
 

@@ -35,12 +35,24 @@ pub struct EspeakSettings {
 }
 
 impl EspeakSettings {
-    /// Prosody of an emotion.
+    /// Prosody of an emotion, between calm (intensity 0) and its own (1).
     #[must_use]
-    pub fn prosody(&self, emotion: &Emotion) -> Prosody {
-        let calm = Prosody { rate: 165, pitch: 50, range: 50, volume: 100 };
-        let found = self.emotions.get(emotion.key()).or_else(|| self.emotions.get("calm"));
-        found.copied().unwrap_or(calm)
+    pub fn prosody(&self, emotion: &Emotion, intensity: f64) -> Prosody {
+        let plain = Prosody { rate: 165, pitch: 50, range: 50, volume: 100 };
+        let calm = self.emotions.get("calm").copied().unwrap_or(plain);
+        let own = self.emotions.get(emotion.key()).copied().unwrap_or(calm);
+        let between = |calm: i32, own: i32| {
+            let value = f64::from(calm) + f64::from(own - calm) * intensity.clamp(0.0, 1.0);
+            #[expect(clippy::cast_possible_truncation, reason = "between two small numbers")]
+            let rounded = value.round() as i32;
+            rounded
+        };
+        Prosody {
+            rate: between(calm.rate, own.rate),
+            pitch: between(calm.pitch, own.pitch),
+            range: between(calm.range, own.range),
+            volume: between(calm.volume, own.volume),
+        }
     }
 
     /// Voice of a language.

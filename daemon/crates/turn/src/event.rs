@@ -69,6 +69,8 @@ pub enum Event {
     FirstPlayed(TurnId),
     /// A reply is complete: everything of it was played, or it is a written one and finished.
     ReplyHeard(TurnId),
+    /// An announcement gives the floor up; it may go on later, as another turn.
+    Yielded(TurnId),
     /// A reply broke down.
     ReplyFailed(TurnId),
 }

@@ -51,6 +51,38 @@ impl HeardLedger {
         self.queued
     }
 
+    /// The sample at which the text from byte `at` on begins to sound, `at` counted over the texts of all
+    /// sentences: the start of the word that holds or follows the place, else the end of its sentence.
+    /// `None` while that is not queued.
+    #[must_use]
+    pub fn sounds_at(&self, at: usize) -> Option<u64> {
+        let mut before = 0;
+        let last = self.sentences.len().checked_sub(1)?;
+        for (n, sentence) in self.sentences.values().enumerate() {
+            let end = before + sentence.text.len();
+            if at < end || n == last {
+                let start = sentence.start?;
+                let inside = at.saturating_sub(before);
+                let word = sentence.words.iter().find(|w| w.text_end > inside);
+                return match word {
+                    Some(word) => Some(start + word.start),
+                    None => sentence.complete.then_some(start + sentence.samples),
+                };
+            }
+            before = end;
+        }
+        None
+    }
+
+    /// The end of the sentence that sounds when `played` samples had left; `None` while it is not known,
+    /// or when nothing is queued behind `played`.
+    #[must_use]
+    pub fn border_after(&self, played: u64) -> Option<u64> {
+        let mut sentences = self.sentences.values().filter_map(|s| Some((s.start?, s)));
+        let sounding = sentences.find(|(start, s)| *start + s.samples > played);
+        sounding.filter(|(_, s)| s.complete).map(|(start, s)| start + s.samples)
+    }
+
     /// The text whose sound had been played to its end when `played` samples of the reply had left.
     /// A word that was cut counts as not heard. A sentence with nothing to sound counts as heard
     /// when something behind it was.
@@ -117,6 +149,45 @@ mod tests {
         ] {
             assert_eq!(ledger.heard(played), heard, "{played}");
         }
+    }
+
+    #[test]
+    fn a_place_of_the_text_sounds_with_the_word_that_follows_it() {
+        let ledger = ledger();
+        // "你好，nice to meet you."
+        for (at, sample) in [
+            (0, Some(0)),
+            (3, Some(50)),
+            (9, Some(100)),
+            (11, Some(100)),
+            (14, Some(130)),
+            (17, Some(160)),
+            (22, Some(190)),
+            (26, Some(220)),
+        ] {
+            assert_eq!(ledger.sounds_at(at), sample, "{at}");
+        }
+        let mut growing = HeardLedger::new();
+        growing.sentence(SentenceSeq(0), "one two");
+        assert_eq!(growing.sounds_at(0), None);
+        growing.queued(SentenceSeq(0), 10, &[word(4, 0, 10)], false);
+        assert_eq!((growing.sounds_at(0), growing.sounds_at(4)), (Some(0), None));
+        growing.queued(SentenceSeq(0), 10, &[], true);
+        assert_eq!(growing.sounds_at(4), Some(20));
+    }
+
+    #[test]
+    fn the_border_is_the_end_of_what_sounds() {
+        let ledger = ledger();
+        for (played, border) in
+            [(0, Some(100)), (99, Some(100)), (100, Some(220)), (219, Some(220)), (220, None)]
+        {
+            assert_eq!(ledger.border_after(played), border, "{played}");
+        }
+        let mut growing = HeardLedger::new();
+        growing.sentence(SentenceSeq(0), "one two");
+        growing.queued(SentenceSeq(0), 10, &[word(4, 0, 10)], false);
+        assert_eq!(growing.border_after(5), None);
     }
 
     #[test]

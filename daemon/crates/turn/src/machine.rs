@@ -59,6 +59,7 @@ impl Machine {
             Event::Interrupt => self.interrupt(&mut effects),
             Event::FirstPlayed(turn) => self.first_played(turn),
             Event::ReplyHeard(turn) => self.reply_over(turn, Outcome::Heard, &mut effects),
+            Event::Yielded(turn) => self.yielded(turn),
             Event::ReplyFailed(turn) => self.reply_over(turn, Outcome::Failed, &mut effects),
         }
         let after = self.state.name();
@@ -66,6 +67,17 @@ impl Machine {
             effects.push(Effect::StateChanged(after));
         }
         effects
+    }
+
+    /// The turn of something that is said whoever has the floor; it never becomes the state's own.
+    pub fn interjection(&mut self) -> TurnId {
+        self.mint()
+    }
+
+    /// Whether `text` only asks for silence.
+    #[must_use]
+    pub fn is_stop(&self, text: &str) -> bool {
+        self.settings.barge_in.is_stop(text)
     }
 
     fn mint(&mut self) -> TurnId {
@@ -244,15 +256,26 @@ impl Machine {
         if self.state.turn() != Some(over) {
             return;
         }
-        let candidate = match self.state {
-            State::Thinking { candidate, .. } | State::Speaking { candidate, .. } => candidate,
-            State::Idle | State::Listening { .. } => None,
-        };
         effects.push(Effect::EndTurn { turn: over, outcome });
-        // Whoever began to speak at the very end has the floor now.
-        self.state = match candidate {
-            Some(candidate) if !candidate.ignored => State::Listening { since: candidate.since },
+        self.state = self.after_turn();
+    }
+
+    /// Whoever began to speak at the very end has the floor now.
+    fn after_turn(&self) -> State {
+        match self.state {
+            State::Thinking { candidate: Some(heard), .. }
+            | State::Speaking { candidate: Some(heard), .. }
+                if !heard.ignored =>
+            {
+                State::Listening { since: heard.since }
+            }
             _ => State::Idle,
-        };
+        }
+    }
+
+    fn yielded(&mut self, turn: TurnId) {
+        if self.state.turn() == Some(turn) {
+            self.state = self.after_turn();
+        }
     }
 }

@@ -81,6 +81,17 @@ impl State {
         }
     }
 
+    /// Whether someone speaks into the turn and was not judged yet.
+    #[must_use]
+    pub fn is_overheard(&self) -> bool {
+        match self {
+            Self::Thinking { candidate, .. } | Self::Speaking { candidate, .. } => {
+                candidate.is_some_and(|candidate| !candidate.ignored)
+            }
+            Self::Idle | Self::Listening { .. } => false,
+        }
+    }
+
     /// The turn that is under way.
     #[must_use]
     pub fn turn(&self) -> Option<TurnId> {

@@ -16,6 +16,12 @@ pub struct TurnId(pub u64);
 #[serde(transparent)]
 pub struct SentenceSeq(pub u32);
 
+/// Identity of one text that a program wants said; written as its number. Ids grow and are never used
+/// twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UtteranceId(pub u64);
+
 /// Identity of one memory; written `m42`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -46,6 +52,12 @@ fn parse(text: &str, what: &'static str, prefix: char) -> Result<u64, ParseIdErr
 }
 
 impl fmt::Display for TurnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl fmt::Display for UtteranceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
     }

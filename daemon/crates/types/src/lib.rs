@@ -19,7 +19,7 @@ pub use audio::{AudioFrame, CAPTURE_RATE, FRAME_MS, FRAME_SAMPLES, SampleRate, b
 pub use cancel::Cancel;
 pub use clock::SampleClock;
 pub use emotion::{Emotion, EmotionLabel, EmotionSet};
-pub use ids::{MemoryId, ParseIdError, SentenceSeq, TurnId, UndoId};
+pub use ids::{MemoryId, ParseIdError, SentenceSeq, TurnId, UndoId, UtteranceId};
 pub use kind::{ErrorKind, Kind};
 pub use message::{Message, Role, Round};
 pub use profile::{GenerationProfile, PersonaProfile, SamplingParams};

@@ -93,9 +93,18 @@ impl GptSovitsVoice {
     }
 
     /// What a clause sounds like: after the reference of its emotion, and a little after the clause
-    /// before it where the emotion changes within a reply.
-    fn sound(&mut self, turn: TurnId, emotion: &Emotion) -> Result<(Voice, f64), EngineError> {
+    /// before it where the emotion changes within a reply. Less intensity brings it nearer to calm.
+    fn sound(&mut self, utterance: &Utterance) -> Result<(Voice, f64), EngineError> {
+        let (turn, emotion) = (utterance.sentence.turn, &utterance.sentence.emotion);
         let (target, speed) = self.references.of(emotion);
+        let less = 1.0 - utterance.intensity.clamp(0.0, 1.0);
+        let weaker;
+        let target = if less > 0.0 {
+            weaker = target.blended(self.references.calm(), less)?;
+            &weaker
+        } else {
+            target
+        };
         let sound = match &self.before {
             Some((before, other, sound)) if *before == turn && other != emotion => {
                 target.blended(sound, self.settings.smooth)?
@@ -204,8 +213,7 @@ impl Synthesizer for GptSovitsVoice {
             return Ok(());
         }
         let words = self.prosody.words(&clause, &self.reader).map_err(|e| failed(&e))?;
-        let (sound, speed) =
-            self.sound(sentence.turn, &sentence.emotion).map_err(|e| failed(&e))?;
+        let (sound, speed) = self.sound(utterance).map_err(|e| failed(&e))?;
         let manner = self.manner(utterance, speed, out.times.usual_s());
         let spoken = self.pipeline.speak(&words.view(), &sound, &manner, &mut out);
         let mut end = out.chunk(Vec::new(), true);

@@ -112,7 +112,9 @@ fn stage(tries: u32) -> Stage {
         beat: Heartbeat::new(),
         language: Language::Zh,
         pronunciations: Arc::default(),
+        intensity: 1.0,
         check: Some(check),
+        kept: RefCell::default(),
     };
     Stage { speaker, tap, counts, _asr: asr, _news: inbox }
 }
