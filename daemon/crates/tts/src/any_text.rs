@@ -6,9 +6,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Strings per module.
 const STRINGS: u64 = 10_000;
-/// Bytes of the short and the long text whose work is compared.
-const SHORT: usize = 10_000;
-const LONG: usize = 80_000;
+/// Bytes of the short text whose work is compared with that of eight times the length.
+pub(crate) const SHORT: usize = 10_000;
 /// Eight times the text may cost so many times the work: linear is 8, quadratic 64.
 const MOST: u128 = 24;
 
@@ -88,10 +87,10 @@ fn work(mut read: impl FnMut()) -> u128 {
 
 /// Asserts that `read` takes about eight times the work for eight times the text: words without an end, and runs of
 /// each of `units`. How quick it is, is not asked.
-pub(crate) fn work_grows_linearly<T>(units: &[&str], mut read: impl FnMut(&str) -> T) {
+pub(crate) fn work_grows_linearly<T>(size: usize, units: &[&str], mut read: impl FnMut(&str) -> T) {
     for unit in units {
         let text = |bytes: usize| unit.repeat(bytes / unit.len());
-        let (short, long) = (text(SHORT), text(LONG));
+        let (short, long) = (text(size), text(size * 8));
         let mut cost = |text: &str| work(|| drop(black_box(read(black_box(text)))));
         // The first reading makes what is made once.
         let _ = cost(&short);
@@ -99,7 +98,7 @@ pub(crate) fn work_grows_linearly<T>(units: &[&str], mut read: impl FnMut(&str) 
         // Below a millisecond the clock and the allocator are what is measured.
         assert!(
             many < few.max(1_000_000) * MOST,
-            "{unit:?}: {few} ns for {SHORT} bytes, {many} for {LONG}"
+            "{unit:?}: {few} ns for {size} bytes, {many} for eight times as many"
         );
     }
 }
