@@ -169,6 +169,8 @@ static inline void multiply_add(float d[4], const u32 a[4], u32 b0, u32 b1) {
 static inline uint4 load_once(const uint4* from) { return *from; }
 static inline uint4 load(const uint4* from) { return *from; }
 static inline u32 load(const u32* from) { return *from; }
+template <class T>
+static inline void keep(T&) {}
 static inline void copy_later(void* to, const void* from, bool there) {
     if (there) {
         std::memcpy(to, from, 16);

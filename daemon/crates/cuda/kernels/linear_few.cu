@@ -36,6 +36,13 @@ struct Lane {
         all.scales = map.scales + group * TILE + 2 * g;
         all.zeros = map.zeros == nullptr ? nullptr : map.zeros + group * TILE + 2 * g;
         all.same = Kind::offsets(nullptr, map.zero, 0, 0);
+        if constexpr (Kind::SCALED) {
+            keep(all.scales);
+            keep(all.same.even);
+            keep(all.same.odd);
+        }
+#pragma unroll
+        for (int column = 0; column < COLUMNS; column++) keep(all.rows[column]);
         all.group_shift = map.group_shift;
         all.short_step = map.places % STEP == 0 ? -1 : steps - 1;
         for (int half = 0; half < 2; half++) all.there[half] = (steps - 1) * STEP + half * BLOCK + 8 * q < map.places;
@@ -43,7 +50,39 @@ struct Lane {
     }
 };
 
-// Adds the product of one step to `sums`. Each block is scaled by itself, so that nothing depends on where groups end.
+// Adds the product of one step to `sums`, where all of its inputs are there and of one group: the usual case.
+template <class Kind, int COLUMNS, bool ZEROS>
+INLINE void multiply_even_step(const Lane<Kind, COLUMNS>& from, const uint4 weights[], int step, float sums[][4]) {
+    const int group = (2 * step) >> from.group_shift;
+    u32 scale = 0;
+    typename Kind::Offsets offsets = from.same;
+    if (Kind::SCALED) {
+        scale = load(reinterpret_cast<const u32*>(from.scales + group * TILE));
+        if (ZEROS) offsets = Kind::offsets(from.zeros, 0, group, 0);
+    }
+    float part[COLUMNS][4] = {};
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        u32 a[2][4];
+        Kind::unpack_half(weights, half, offsets, a);
+#pragma unroll
+        for (int column = 0; column < COLUMNS; column++) {
+            const uint4 b = load(reinterpret_cast<const uint4*>(from.rows[column] + step * STEP + half * BLOCK));
+            float* sum = Kind::SCALED ? part[column] : sums[column];
+            multiply_add(sum, a[0], b.x, b.y);
+            multiply_add(sum, a[1], b.z, b.w);
+        }
+    }
+    if (!Kind::SCALED) return;
+    const float even = to_float(scale & 0xffff), odd = to_float(scale >> 16);
+#pragma unroll
+    for (int column = 0; column < COLUMNS; column++) {
+#pragma unroll
+        for (int e = 0; e < 4; e++) sums[column][e] += part[column][e] * (e < 2 ? even : odd);
+    }
+}
+
+// The same for any step: each block is scaled by itself.
 template <class Kind, int COLUMNS>
 INLINE void multiply_step(const Lane<Kind, COLUMNS>& from, const uint4 weights[], int step, float sums[][4]) {
     const bool is_short = step == from.short_step;
@@ -78,15 +117,12 @@ INLINE void multiply_step(const Lane<Kind, COLUMNS>& from, const uint4 weights[]
     }
 }
 
-template <class Kind, int COLUMNS>
-INLINE void linear_few(const Map& map, const f16* x, void* out, float* sums_of_blocks, u32* done) {
-    SHARED float parts[WARPS][COLUMNS][4][LANES];
-    SHARED u32 last;
-    const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES, tile = blockIdx.x;
-    const int steps = (map.places + STEP - 1) / STEP, stride = WARPS * RUN * static_cast<int>(gridDim.y);
-    const Lane<Kind, COLUMNS> mine = Lane<Kind, COLUMNS>::of(map, x, steps);
-    const uint4* weights = map.weights + static_cast<std::size_t>(tile) * steps * Kind::LOADS * LANES + lane;
-    float sums[COLUMNS][4] = {};
+// All steps of a warp, with the weights of the next ones on their way. `multiply(weights, step)` takes one in.
+template <class Kind, class Multiply>
+INLINE void run_steps(const Map& map, int steps, Multiply multiply) {
+    const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES, stride = WARPS * RUN * static_cast<int>(gridDim.y);
+    const uint4* weights = map.weights + static_cast<std::size_t>(blockIdx.x) * steps * Kind::LOADS * LANES + lane;
+    keep(weights);
     uint4 ring[AHEAD<Kind>][RUN][Kind::LOADS];
     const auto fetch = [&](uint4 to[RUN][Kind::LOADS], int first) {
         const uint4* from = weights + first * Kind::LOADS * LANES;
@@ -107,12 +143,33 @@ INLINE void linear_few(const Map& map, const f16* x, void* out, float* sums_of_b
             if (first < steps) {
 #pragma unroll
                 for (int run = 0; run < RUN; run++) {
-                    if (first + run < steps) multiply_step<Kind, COLUMNS>(mine, ring[ahead][run], first + run, sums);
+                    if (first + run < steps) multiply(ring[ahead][run], first + run);
                 }
                 fetch(ring[ahead], first + AHEAD<Kind> * stride);
             }
             first += stride;
         }
+    }
+}
+
+template <class Kind, int COLUMNS>
+INLINE void linear_few(const Map& map, const f16* x, void* out, float* sums_of_blocks, u32* done) {
+    SHARED float parts[WARPS][COLUMNS][4][LANES];
+    SHARED u32 last;
+    const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES, tile = blockIdx.x;
+    const int steps = (map.places + STEP - 1) / STEP;
+    const Lane<Kind, COLUMNS> mine = Lane<Kind, COLUMNS>::of(map, x, steps);
+    float sums[COLUMNS][4] = {};
+    if (map.places % STEP != 0 || map.group_shift == 0) {
+        run_steps<Kind>(map, steps, [&](const uint4* weights, int step) { multiply_step<Kind, COLUMNS>(mine, weights, step, sums); });
+    } else if (map.zeros != nullptr) {
+        run_steps<Kind>(map, steps, [&](const uint4* weights, int step) {
+            multiply_even_step<Kind, COLUMNS, true>(mine, weights, step, sums);
+        });
+    } else {
+        run_steps<Kind>(map, steps, [&](const uint4* weights, int step) {
+            multiply_even_step<Kind, COLUMNS, false>(mine, weights, step, sums);
+        });
     }
 #pragma unroll
     for (int column = 0; column < COLUMNS; column++) {

@@ -32,44 +32,68 @@ struct Stage {
 // Piece of 16 bytes of a row of activations in shared memory.
 INLINE int piece(int row, int at) { return row * 8 + (at ^ (row & 1) << 2); }
 
+// Where a thread copies from: its pieces of the block's weights, activations, scales and zero points at the first step. Tiles and
+// rows that are not there are those that are there last: what they make is not written.
 template <class Kind, class S>
-INLINE void fetch(const Map& map, const f16* x, S to, int step, int steps) {
-    constexpr int TILES = S::TILES, ROWS = S::ROWS, THREADS = S::THREADS;
-    const int tile = blockIdx.y * TILES, tiles = (map.outputs + TILE - 1) / TILE, row = blockIdx.x * ROWS;
+struct Source {
+    static constexpr int WEIGHTS = S::TILES * Kind::LOADS * LANES / S::THREADS, ROWS = S::ROWS * 8 / S::THREADS;
+    const uint4* weights[WEIGHTS];
+    const f16* rows[ROWS];
+    const f16* scales;  // or null, for threads that copy none
+    const u8* zeros;
+    int half;  // block of a step whose scales, or zero points, this thread copies
+
+    INLINE_MEMBER Source of(const Map& map, const f16* x, int steps) {
+        Source all;
+        const int thread = threadIdx.x, first = blockIdx.y * S::TILES, last = (map.outputs + TILE - 1) / TILE - 1;
+#pragma unroll
+        for (int n = 0; n < WEIGHTS; n++) {
+            const int at = n * S::THREADS + thread, tile = min(first + at / (Kind::LOADS * LANES), last);
+            all.weights[n] = map.weights + static_cast<std::size_t>(tile) * steps * Kind::LOADS * LANES + at % (Kind::LOADS * LANES);
+        }
+#pragma unroll
+        for (int n = 0; n < ROWS; n++) {
+            const int row = min(static_cast<int>(blockIdx.x) * S::ROWS + (n * S::THREADS + thread) / 8, map.rows - 1);
+            all.rows[n] = x + static_cast<std::size_t>(row) * map.places + thread % 8 * 8;
+        }
+        all.scales = nullptr;
+        all.zeros = nullptr;
+        all.half = 0;
+        if (Kind::SCALED && thread < 4 * S::TILES) {
+            const std::size_t group = static_cast<std::size_t>(min(first + thread / 2 % S::TILES, last)) * map.groups;
+            all.scales = map.scales + group * TILE + thread % 2 * 8;
+            all.half = thread / (2 * S::TILES);
+        } else if (Kind::SCALED && map.zeros != nullptr && thread < 6 * S::TILES) {
+            const std::size_t group = static_cast<std::size_t>(min(first + thread % S::TILES, last)) * map.groups;
+            all.zeros = map.zeros + group * TILE;
+            all.half = (thread - 4 * S::TILES) / S::TILES;
+        }
+        return all;
+    }
+};
+
+template <class Kind, class S>
+INLINE void fetch(const Map& map, const Source<Kind, S>& from, S to, int step, int steps) {
+    using Of = Source<Kind, S>;
+    const int thread = threadIdx.x;
     if (step < steps) {
 #pragma unroll
-        for (int n = 0; n < TILES * Kind::LOADS * LANES / THREADS; n++) {
-            const int at = n * THREADS + threadIdx.x, of = at / (Kind::LOADS * LANES), within = at % (Kind::LOADS * LANES);
-            const bool there = tile + of < tiles;
-            const std::size_t from = (static_cast<std::size_t>(there ? tile + of : 0) * steps + step) * Kind::LOADS * LANES;
-            copy_later(to.weights + at, map.weights + from + within, there);
-        }
+        for (int n = 0; n < Of::WEIGHTS; n++)
+            copy_later(to.weights + n * S::THREADS + thread, from.weights[n] + step * Kind::LOADS * LANES, true);
+        const bool there = step * STEP + thread % 8 * 8 < map.places;
 #pragma unroll
-        for (int n = 0; n < ROWS * 8 / THREADS; n++) {
-            const int at = n * THREADS + threadIdx.x, of = at / 8, input = step * STEP + at % 8 * 8;
-            const bool there = row + of < map.rows && input < map.places;
-            const std::size_t from = there ? static_cast<std::size_t>(row + of) * map.places + input : 0;
-            copy_later(to.rows + piece(of, at % 8), x + from, there);
-        }
-        if (Kind::SCALED && threadIdx.x < 2 * TILES * 2) {
-            const int half = threadIdx.x / (2 * TILES), of = threadIdx.x / 2 % TILES;
-            const bool there = tile + of < tiles;
-            const std::size_t group = static_cast<std::size_t>(there ? tile + of : 0) * map.groups + ((2 * step + half) >> map.group_shift);
-            copy_later(to.scales + threadIdx.x * 8, map.scales + group * TILE + threadIdx.x % 2 * 8, there);
-        }
-        if (Kind::SCALED && map.zeros != nullptr && threadIdx.x >= THREADS / 2 && threadIdx.x < THREADS / 2 + 2 * TILES) {
-            const int n = threadIdx.x - THREADS / 2, half = n / TILES, of = n % TILES;
-            const bool there = tile + of < tiles;
-            const std::size_t group = static_cast<std::size_t>(there ? tile + of : 0) * map.groups + ((2 * step + half) >> map.group_shift);
-            copy_later(to.zeros + n * TILE, map.zeros + group * TILE, there);
-        }
+        for (int n = 0; n < Of::ROWS; n++)
+            copy_later(to.rows + piece(n * S::THREADS / 8 + thread / 8, thread % 8), from.rows[n] + (there ? step * STEP : 0), there);
+        const int group = ((2 * step + from.half) >> map.group_shift) * TILE;
+        if (from.scales != nullptr) copy_later(to.scales + thread * 8, from.scales + group, true);
+        if (from.zeros != nullptr) copy_later(to.zeros + (thread - 4 * S::TILES) * TILE, from.zeros + group, true);
     }
     copies_commit();
 }
 
 // Both blocks of a step: two tiles of outputs times eight groups of eight rows.
-template <class Kind, int ACROSS, class S>
-INLINE void multiply(const Map& map, S from, float sums[2][8][4]) {
+template <class Kind, int ACROSS, bool ZEROS, class S>
+INLINE void multiply(typename Kind::Offsets same, S from, float sums[2][8][4]) {
     const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES, g = lane / 4, q = lane % 4;
     const int tile = warp % ACROSS * 2, row = warp / ACROSS * 64;
 #pragma unroll
@@ -81,7 +105,7 @@ INLINE void multiply(const Map& map, S from, float sums[2][8][4]) {
 #pragma unroll
             for (int at = 0; at < Kind::LOADS; at++) weights[at] = from.weights[((tile + m) * Kind::LOADS + at) * LANES + lane];
             const int group = half * S::TILES + tile + m;
-            Kind::unpack_half(weights, half, Kind::offsets(map.zeros == nullptr ? nullptr : from.zeros, map.zero, group, g), a[m]);
+            Kind::unpack_half(weights, half, ZEROS ? Kind::offsets(from.zeros, 0, group, g) : same, a[m]);
             if (Kind::SCALED) {
                 const u32 scale = reinterpret_cast<const u32*>(from.scales + group * TILE)[g];
                 const u32 even = twice(scale & 0xffff), odd = twice(scale >> 16);
@@ -104,23 +128,40 @@ INLINE void multiply(const Map& map, S from, float sums[2][8][4]) {
     }
 }
 
-template <class Kind, int ACROSS, int ALONG>
-INLINE void linear(const Map& map, const f16* x, void* out) {
+// All steps of a block.
+template <class Kind, int ACROSS, int ALONG, bool ZEROS>
+INLINE void run_steps(const Map& map, const f16* x, unsigned char* shared, float sums[2][8][4]) {
     using S = Stage<Kind, ACROSS, ALONG>;
-    DYNAMIC_SHARED(shared);
     const int steps = (map.places + STEP - 1) / STEP;
-    float sums[2][8][4] = {};
+    const Source<Kind, S> source = Source<Kind, S>::of(map, x, steps);
+    typename Kind::Offsets same = Kind::offsets(nullptr, map.zero, 0, 0);
+    if constexpr (Kind::SCALED) {
+        keep(same.even);
+        keep(same.odd);
+    }
 #pragma unroll
-    for (int stage = 0; stage < STAGES - 1; stage++) fetch<Kind>(map, x, S::at(shared, stage), stage, steps);
+    for (int stage = 0; stage < STAGES - 1; stage++) fetch<Kind>(map, source, S::at(shared, stage), stage, steps);
     int here = 0, next = STAGES - 1;
     for (int step = 0; step < steps; step++) {
         copies_wait<STAGES - 2>();
         // All threads' copies of this step are there, and all are done with the stage that is filled next.
         sync_block();
-        fetch<Kind>(map, x, S::at(shared, next), step + STAGES - 1, steps);
-        multiply<Kind, ACROSS>(map, S::at(shared, here), sums);
+        fetch<Kind>(map, source, S::at(shared, next), step + STAGES - 1, steps);
+        multiply<Kind, ACROSS, ZEROS>(same, S::at(shared, here), sums);
         here = here + 1 == STAGES ? 0 : here + 1;
         next = next + 1 == STAGES ? 0 : next + 1;
+    }
+}
+
+template <class Kind, int ACROSS, int ALONG>
+INLINE void linear(const Map& map, const f16* x, void* out) {
+    using S = Stage<Kind, ACROSS, ALONG>;
+    DYNAMIC_SHARED(shared);
+    float sums[2][8][4] = {};
+    if (map.zeros != nullptr) {
+        run_steps<Kind, ACROSS, ALONG, true>(map, x, shared, sums);
+    } else {
+        run_steps<Kind, ACROSS, ALONG, false>(map, x, shared, sums);
     }
     const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES, g = lane / 4, q = lane % 4;
     const int output = blockIdx.y * S::OUTPUTS + warp % ACROSS * 32 + 2 * g;

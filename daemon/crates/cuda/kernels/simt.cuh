@@ -81,6 +81,13 @@ INLINE uint4 load_once(const uint4* from) {
 INLINE uint4 load(const uint4* from) { return __ldg(from); }
 INLINE u32 load(const u32* from) { return __ldg(from); }
 
+// Makes a value one that the compiler keeps rather than computes again at each use.
+template <class T>
+INLINE void keep(T*& pointer) {
+    asm volatile("" : "+l"(pointer));
+}
+INLINE void keep(u32& value) { asm volatile("" : "+r"(value)); }
+
 // Copies 16 bytes to shared memory behind the threads' backs; zeros where `there` is false.
 INLINE void copy_later(void* to, const void* from, bool there) {
     const u32 shared = static_cast<u32>(__cvta_generic_to_shared(to));
