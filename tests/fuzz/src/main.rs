@@ -30,7 +30,9 @@ fn reader() -> Reader {
 
 fn write_seeds(reader: Reader, folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    seeds::of(reader).into_iter().try_for_each(|(name, bytes)| std::fs::write(folder.join(name), bytes))
+    seeds::of(reader)
+        .into_iter()
+        .try_for_each(|(name, bytes)| std::fs::write(folder.join(name), bytes))
 }
 
 libfuzzer_sys::fuzz_target!(init: { reader(); }, |bytes: &[u8]| {
