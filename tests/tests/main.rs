@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod announcements;
 mod barge_in;
 mod ctl;
 mod daemon;
