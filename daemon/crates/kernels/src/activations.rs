@@ -129,9 +129,9 @@ fn quantize_row(isa: Isa, values: &[f32], place: (usize, usize), target: &mut Ta
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the instructions were detected ([`Isa::detect`]).
         #[expect(unsafe_code, reason = "instructions chosen at run time")]
-        Isa::Avx2 | Isa::Avx512Vnni => unsafe { quantize_avx2(values, place, target) },
+        Isa::Avx2 | Isa::Avx512Vnni | Isa::Amx => unsafe { quantize_avx2(values, place, target) },
         #[cfg(not(target_arch = "x86_64"))]
-        Isa::Avx2 | Isa::Avx512Vnni => quantize_plain(values, place, target),
+        Isa::Avx2 | Isa::Avx512Vnni | Isa::Amx => quantize_plain(values, place, target),
     }
 }
 

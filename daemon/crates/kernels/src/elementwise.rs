@@ -11,11 +11,20 @@ macro_rules! chosen {
         fn wide($($argument: $kind),*) {
             $name($($argument),*);
         }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")]
+        fn widest($($argument: $kind),*) {
+            $name($($argument),*);
+        }
         match $isa {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the instructions were detected ([`Isa::detect`]).
             #[expect(unsafe_code, reason = "instructions chosen at run time")]
-            Isa::Avx2 | Isa::Avx512Vnni => unsafe { wide($($argument),*) },
+            Isa::Avx2 => unsafe { wide($($argument),*) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the instructions were detected ([`Isa::detect`]).
+            #[expect(unsafe_code, reason = "instructions chosen at run time")]
+            Isa::Avx512Vnni | Isa::Amx => unsafe { widest($($argument),*) },
             _ => $name($($argument),*),
         }
     }};

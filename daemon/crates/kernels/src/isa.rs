@@ -7,9 +7,10 @@ pub enum Isa {
     Scalar,
     /// AVX2, FMA and F16C.
     Avx2,
-    /// The same and AVX-512 (F, BW, VL) with VNNI, for the integer products; everything else is as with
-    /// AVX2.
+    /// The same and AVX-512 (F, BW, DQ, VL) with VNNI.
     Avx512Vnni,
+    /// The same and AMX's tiles in bf16, for products of many rows.
+    Amx,
 }
 
 impl Isa {
@@ -23,9 +24,14 @@ impl Isa {
         {
             let wide = is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl")
                 && is_x86_feature_detected!("avx512vnni");
-            return if wide { Self::Avx512Vnni } else { Self::Avx2 };
+            return match (wide, wide && crate::amx::is_there()) {
+                (_, true) => Self::Amx,
+                (true, _) => Self::Avx512Vnni,
+                _ => Self::Avx2,
+            };
         }
         Self::Scalar
     }
@@ -33,7 +39,7 @@ impl Isa {
     /// All sets that this machine has, the plain one first.
     #[must_use]
     pub fn available() -> Vec<Self> {
-        let all = [Self::Scalar, Self::Avx2, Self::Avx512Vnni];
+        let all = [Self::Scalar, Self::Avx2, Self::Avx512Vnni, Self::Amx];
         all.into_iter().filter(|isa| *isa <= Self::detect()).collect()
     }
 
@@ -44,6 +50,7 @@ impl Isa {
             Self::Scalar => "scalar",
             Self::Avx2 => "avx2",
             Self::Avx512Vnni => "avx512-vnni",
+            Self::Amx => "amx-bf16",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! is chosen at run time ([`Isa`]).
 
 mod activations;
+mod amx;
 mod attention;
 mod channel_norm;
 mod cpu;

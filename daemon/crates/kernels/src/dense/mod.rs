@@ -203,7 +203,7 @@ fn piece_on(isa: Isa, piece: &Piece<'_>, target: &Target) {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the instructions were detected ([`Isa::detect`]); the rest was checked by the callers.
         #[expect(unsafe_code, reason = "instructions chosen at run time")]
-        Isa::Avx2 | Isa::Avx512Vnni => unsafe { x86::piece(piece, target) },
+        Isa::Avx2 | Isa::Avx512Vnni | Isa::Amx => unsafe { x86::piece(piece, target) },
         _ => scalar::piece(piece, target),
     }
 }

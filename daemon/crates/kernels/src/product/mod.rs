@@ -136,9 +136,9 @@ fn tile_product<const R: usize>(
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the instructions were detected ([`Isa::detect`]).
         #[expect(unsafe_code, reason = "instructions chosen at run time")]
-        Isa::Avx512Vnni => unsafe { vnni::tile(matrix, tile, panel) },
+        Isa::Avx512Vnni | Isa::Amx => unsafe { vnni::tile(matrix, tile, panel) },
         #[cfg(not(target_arch = "x86_64"))]
-        Isa::Avx2 | Isa::Avx512Vnni => scalar::tile(matrix, tile, panel),
+        Isa::Avx2 | Isa::Avx512Vnni | Isa::Amx => scalar::tile(matrix, tile, panel),
     }
 }
 
