@@ -1,5 +1,6 @@
 //! Renders chat templates as the releases write them (Jinja with Python's conventions).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use minijinja::value::{Kwargs, StringInput, Value};
@@ -166,6 +167,8 @@ impl ChatTemplate {
 
     fn new(template: &str) -> Result<Self, Error> {
         let mut environment = Environment::new();
+        // The excerpt that errors would show is made of line numbers that do not always fit (2.24).
+        environment.set_debug(false);
         environment.set_trim_blocks(true);
         environment.set_lstrip_blocks(true);
         environment.set_fuel(Some(FUEL));
@@ -204,7 +207,15 @@ impl ChatTemplate {
         let base = context! { messages, tools, add_generation_prompt };
         let extra = Value::from_serialize(extra);
         let mut prompt = Bounded::default();
-        let rendered = template.render_captured_to(context! { ..extra, ..base }, &mut prompt);
+        // The template crate panics at some expressions (2.24: an empty text sliced with a step below zero).
+        let context = context! { ..extra, ..base };
+        let render = AssertUnwindSafe(|| template.render_captured_to(context, &mut prompt));
+        let Ok(rendered) = catch_unwind(render) else {
+            return Err(EngineError::Input {
+                what: "the messages for the chat template",
+                problem: "the template crate failed at one of its expressions".to_owned(),
+            });
+        };
         if prompt.full {
             return Err(EngineError::Input {
                 what: "the messages for the chat template",
@@ -235,6 +246,7 @@ mod tests {
             ("{{ 'a\\nb' | indent(width=99999999) }}", "expected 256 at most"),
             ("{{ '{:99999999}'.format(1) }}", "a field of 100 or more"),
             ("{{ '%99999999d' | format(1) }}", "format"),
+            ("{{ ''[::-1] }}", "failed at one of its expressions"),
         ] {
             let refused = ChatTemplate::new(template).and_then(|chat| {
                 let messages: [ChatMessage; 0] = [];

@@ -1,9 +1,13 @@
 //! Rows of activations as eight-bit integers with a scale per block of 32: what packed weights are
 //! multiplied with.
 
+use crate::amx::{ROWS, to_bf16};
+use crate::elementwise::chosen;
 use crate::matrix::BLOCK;
 use crate::{Cpu, Isa};
 
+/// From as many rows on they go through AMX's tiles, where there are some.
+pub(crate) const LEAST_TILED: usize = 24;
 /// Rows that lie in one panel and go through the weights together.
 pub(crate) const PANEL: usize = 4;
 /// Codes of a row that a product reads at once.
@@ -21,6 +25,44 @@ pub struct Activations {
     scales: Vec<f32>,
     /// Sum of a block's codes times its scale.
     sums: Vec<f32>,
+    /// The same rows for AMX's tiles instead: `[tiles of rows][blocks][16 rows]` lines of bf16, zero beyond the
+    /// width and the last row; empty otherwise.
+    lines: Vec<Line>,
+    singly: bool,
+}
+
+/// A row of a tile, 64 bytes: 32 values of bf16, or sixteen of f32.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(align(64))]
+pub(crate) struct Line([u32; 16]);
+
+impl Line {
+    /// All zeros.
+    pub(crate) const ZERO: Self = Self([0; 16]);
+
+    /// Sixteen words.
+    pub(crate) fn of_words(words: [u32; 16]) -> Self {
+        Self(words)
+    }
+
+    /// Changes one word.
+    pub(crate) fn put(&mut self, at: usize, word: u32) {
+        self.0[at] = word;
+    }
+
+    /// Lines as the f32 that they hold.
+    pub(crate) fn as_floats_mut(lines: &mut [Self]) -> &mut [f32] {
+        // SAFETY: a line is sixteen words of 32 bits, any of which is an f32.
+        #[expect(unsafe_code, reason = "room is used for several kinds of values")]
+        unsafe {
+            std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * 16)
+        }
+    }
+
+    /// Its values, taken as f32.
+    pub(crate) fn floats(&self) -> [f32; 16] {
+        self.0.map(f32::from_bits)
+    }
 }
 
 /// `R` rows as the products read them, block by block.
@@ -45,6 +87,11 @@ impl Activations {
         Self::default()
     }
 
+    /// Whether rows must come out of products bit by bit as if they came one at a time; at first they need not.
+    pub fn take_singly(&mut self, singly: bool) {
+        self.singly = singly;
+    }
+
     /// Takes the first `width` values of every `stride` values.
     ///
     /// # Panics
@@ -54,6 +101,10 @@ impl Activations {
         assert!(width <= stride, "rows of {width} in {stride}");
         let (rows, blocks) = (values.len() / stride, width.div_ceil(BLOCK));
         (self.rows, self.width) = (rows, width);
+        self.lines.clear();
+        if cpu.isa == Isa::Amx && rows >= LEAST_TILED && !self.singly {
+            return self.round(cpu, values, stride);
+        }
         self.codes.resize(rows * blocks * BLOCK, 0);
         self.scales.resize(rows * blocks, 0.0);
         self.sums.resize(rows * blocks, 0.0);
@@ -73,6 +124,26 @@ impl Activations {
         for (row, mut target) in lone.zip(targets(last_codes, last_scales, last_sums, blocks)) {
             quantize_row(isa, &row[..width], (0, 1), &mut target);
         }
+    }
+
+    /// Rounds rows to bf16, tile by tile.
+    fn round(&mut self, cpu: &mut Cpu, values: &[f32], stride: usize) {
+        let (rows, width, isa) = (self.rows, self.width, cpu.isa);
+        let of_tile = width.div_ceil(BLOCK) * ROWS;
+        self.lines.resize(rows.div_ceil(ROWS) * of_tile, Line::ZERO);
+        cpu.pool.run_chunks(&mut self.lines, of_tile, &|tile, lines| {
+            for row in 0..ROWS {
+                let at = tile * ROWS + row;
+                let values =
+                    if at < rows { &values[at * stride..at * stride + width] } else { &[] };
+                chosen!(isa, round_row(values: &[f32], row: usize, lines: &mut [Line]));
+            }
+        });
+    }
+
+    /// The rows for tiles, if they are.
+    pub(crate) fn tiled(&self) -> &[Line] {
+        &self.lines
     }
 
     /// Rows.
@@ -132,6 +203,22 @@ fn quantize_row(isa: Isa, values: &[f32], place: (usize, usize), target: &mut Ta
         Isa::Avx2 | Isa::Avx512Vnni | Isa::Amx => unsafe { quantize_avx2(values, place, target) },
         #[cfg(not(target_arch = "x86_64"))]
         Isa::Avx2 | Isa::Avx512Vnni | Isa::Amx => quantize_plain(values, place, target),
+    }
+}
+
+/// One row of a tile's.
+#[inline(always)]
+fn round_row(values: &[f32], row: usize, lines: &mut [Line]) {
+    let (whole, rest) = values.as_chunks::<BLOCK>();
+    let mut last = [0f32; BLOCK];
+    last[..rest.len()].copy_from_slice(rest);
+    let blocks = whole.iter().chain((!rest.is_empty()).then_some(&last));
+    for (line, values) in lines.iter_mut().skip(row).step_by(ROWS).zip(blocks) {
+        let mut words = [0u32; BLOCK / 2];
+        for (word, [low, high]) in words.iter_mut().zip(values.as_chunks().0) {
+            *word = u32::from(to_bf16(*low)) | u32::from(to_bf16(*high)) << 16;
+        }
+        *line = Line::of_words(words);
     }
 }
 

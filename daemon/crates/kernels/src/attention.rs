@@ -5,6 +5,8 @@
 use crate::elementwise::{chosen, exp, sum_pairs};
 use crate::kv::{EightRows, HalfRows, Rows, Widen};
 use crate::{Cpu, Isa, KvStore};
+#[cfg(target_arch = "x86_64")]
+use crate::{activations::LEAST_TILED, tiled_attention, tiled_attention::DEPTH};
 
 /// Positions of a tile.
 const TILE: usize = 64;
@@ -38,7 +40,7 @@ struct Block<'a, K> {
 }
 
 /// Where heads' outcomes go; each head of each row is written by one thread.
-struct Target {
+pub(crate) struct Target {
     to: *mut f32,
 }
 
@@ -58,6 +60,10 @@ pub fn attend(
     kv: &KvStore,
     out: &mut [f32],
 ) {
+    #[cfg(target_arch = "x86_64")]
+    if cpu.isa == Isa::Amx && rows >= LEAST_TILED && kv.dim().is_multiple_of(DEPTH) {
+        return attend_in_tiles(cpu, (queries, rows), shape, kv, out);
+    }
     attend_in_blocks(cpu, (queries, rows), shape, kv, ROWS, out);
 }
 
@@ -76,6 +82,65 @@ pub fn attend_singly(
     attend_in_blocks(cpu, (queries, rows), shape, kv, ROWS_TO_TURN - 1, out);
 }
 
+/// Checks the sizes; how many heads share keys and values.
+fn checked(
+    (queries, rows): (&[f32], usize),
+    AttentionShape { heads, stride }: AttentionShape,
+    kv: &KvStore,
+    out: &[f32],
+) -> usize {
+    let (dim, length) = (kv.dim(), kv.length());
+    assert!(dim <= MOST_HEAD_DIM && heads.is_multiple_of(kv.heads()), "{heads} heads of {dim}");
+    assert!(rows <= length && stride >= heads * dim, "{rows} rows of {length} positions");
+    assert!(rows == 0 || queries.len() >= (rows - 1) * stride + heads * dim, "rows of queries");
+    assert!(out.len() >= rows * heads * dim, "room for the outcome");
+    heads / kv.heads()
+}
+
+/// Attention in AMX's tiles.
+#[cfg(target_arch = "x86_64")]
+fn attend_in_tiles(
+    cpu: &mut Cpu,
+    (queries, rows): (&[f32], usize),
+    shape: AttentionShape,
+    kv: &KvStore,
+    out: &mut [f32],
+) {
+    let shared = checked((queries, rows), shape, kv, out);
+    // More rows share a tile's keys and values; fewer even out the threads.
+    let most = if shared < 4 { 64 } else { 32 };
+    let (blocks, before, isa) = (rows.div_ceil(most), kv.length() - rows, cpu.isa);
+    let (target, rooms) = (&Target { to: out.as_mut_ptr() }, &cpu.lines);
+    // The last blocks see the most, and go first.
+    let parts = kv.heads() * blocks;
+    cpu.pool.run(parts, &move |part| {
+        // They are there: the instructions were detected.
+        let Some(mut tiles) = crate::amx::Machine::take() else { return };
+        let (head, first) = (part % kv.heads(), (blocks - 1 - part / kv.heads()) * most);
+        let count = most.min(rows - first);
+        let before = before + first;
+        let (keys, values) = kv.head(head, before + count);
+        let head = head * shared;
+        let dim = kv.dim();
+        let block = tiled_attention::Block {
+            isa,
+            queries,
+            shape,
+            head,
+            shared,
+            first,
+            rows: count,
+            before,
+            keys,
+            values,
+            dim,
+        };
+        let mut room = rooms.take();
+        block.attend(&mut tiles, target, &mut room);
+        rooms.put_back(room);
+    });
+}
+
 /// Attention in blocks of at most `most` rows.
 fn attend_in_blocks(
     cpu: &mut Cpu,
@@ -87,12 +152,9 @@ fn attend_in_blocks(
 ) {
     let (dim, length) = (kv.dim(), kv.length());
     let AttentionShape { heads, stride } = shape;
-    assert!(dim <= MOST_HEAD_DIM && heads.is_multiple_of(kv.heads()), "{heads} heads of {dim}");
-    assert!(rows <= length && stride >= heads * dim, "{rows} rows of {length} positions");
-    assert!(rows == 0 || queries.len() >= (rows - 1) * stride + heads * dim, "rows of queries");
-    assert!(out.len() >= rows * heads * dim, "room for the outcome");
+    let shared = checked((queries, rows), shape, kv, out);
     let blocks = rows.div_ceil(most);
-    let (isa, shared, target) = (cpu.isa, heads / kv.heads(), Target { to: out.as_mut_ptr() });
+    let (isa, target) = (cpu.isa, Target { to: out.as_mut_ptr() });
     let target = &target;
     cpu.pool.run(heads * blocks, &move |part| {
         let (head, first) = (part / blocks, part % blocks * most);
@@ -143,16 +205,20 @@ block_of!(eight_rows, EightRows);
 
 impl Target {
     /// Writes a head's outcome for the rows from `first` on.
-    fn put(&self, outcome: &[f32], first: usize, head: usize, (heads, dim): (usize, usize)) {
+    pub(crate) fn put(
+        &self,
+        outcome: &[f32],
+        first: usize,
+        head: usize,
+        (heads, dim): (usize, usize),
+    ) {
         for (row, values) in outcome.chunks_exact(dim).enumerate() {
             let at = ((first + row) * heads + head) * dim;
-            for (i, value) in values.iter().enumerate() {
-                // SAFETY: `at + i` lies below `rows * heads * dim`, which was checked; this head of this
-                // row is written here alone.
-                #[expect(unsafe_code, reason = "heads are shared out")]
-                unsafe {
-                    *self.to.add(at + i) = *value;
-                }
+            // SAFETY: `at + dim` lies at most at `rows * heads * dim`, which was checked; this head of this
+            // row is written here alone.
+            #[expect(unsafe_code, reason = "heads are shared out")]
+            unsafe {
+                std::ptr::copy_nonoverlapping(values.as_ptr(), self.to.add(at), dim);
             }
         }
     }

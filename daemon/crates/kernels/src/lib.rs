@@ -14,8 +14,10 @@ mod float_attention;
 mod isa;
 mod kv;
 mod matrix;
+mod pages;
 mod pool;
 mod product;
+mod tiled_attention;
 
 pub use activations::Activations;
 pub use attention::{AttentionShape, MOST_HEAD_DIM, attend, attend_singly};

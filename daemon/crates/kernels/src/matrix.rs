@@ -116,6 +116,7 @@ impl Matrix {
         };
         let size = blocks * codes.block_bytes();
         let mut bytes = vec![0; tiles * size];
+        crate::pages::large(&mut bytes);
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let share = tiles.div_ceil(threads);
         std::thread::scope(|scope| {

@@ -3,6 +3,7 @@
 //! that unpacking is shared.
 
 mod scalar;
+mod tiles;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
 #[cfg(all(test, target_arch = "x86_64"))]
@@ -65,6 +66,9 @@ pub fn multiply(
         assert!(part.bias.is_none_or(|bias| bias.len() == part.matrix.outputs), "a bias's length");
         starts.push(starts[starts.len() - 1] + part.matrix.tiles());
     }
+    if !x.tiled().is_empty() {
+        return in_tiles(cpu, parts, x, &Target { to: out.as_mut_ptr(), stride });
+    }
     let tiles = starts[parts.len()];
     let shares = tiles.min(cpu.threads() * PARTS);
     let (isa, target) = (cpu.isa, Target { to: out.as_mut_ptr(), stride });
@@ -80,6 +84,32 @@ pub fn multiply(
             }
         }
     });
+}
+
+/// The same for rows that were rounded for AMX's tiles.
+fn in_tiles(cpu: &mut Cpu, parts: &[Part<'_>], x: &Activations, target: &Target) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let pairs: Vec<(usize, usize)> = parts
+            .iter()
+            .enumerate()
+            .flat_map(|(at, part)| (0..part.matrix.tiles()).step_by(2).map(move |tile| (at, tile)))
+            .collect();
+        let shares = pairs.len().min(cpu.threads() * PARTS);
+        let (isa, rooms, pairs) = (cpu.isa, &cpu.lines, &pairs);
+        cpu.pool.run(shares, &move |share| {
+            // They are there: rows are rounded for them nowhere else.
+            let Some(mut tiles) = crate::amx::Machine::take() else { return };
+            let mut room = rooms.take();
+            let (from, to) = (pairs.len() * share / shares, pairs.len() * (share + 1) / shares);
+            for (at, first) in &pairs[from..to] {
+                tiles::pair(&mut tiles, isa, &parts[*at], *first, x, target, &mut room);
+            }
+            rooms.put_back(room);
+        });
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (cpu, parts, x, target);
 }
 
 /// One tile of one part, for some rows.
