@@ -329,32 +329,64 @@ impl Running {
     const NOTHING: Self = Self { highest: f32::NEG_INFINITY, total: 0.0 };
 }
 
-/// A few rows: keys and values are widened one by one.
+/// Positions whose keys and values are widened at once for a few rows.
+const NEAR: usize = 16;
+
+/// A few rows: keys and values are widened a few at a time.
 #[inline(always)]
 fn few_rows<K: Widen>(block: &Block<'_, K>, out: &mut [f32]) {
     let dim = block.dim;
     let mut running = [Running::NOTHING; ROWS_TO_TURN];
-    let mut wide = [0f32; MOST_HEAD_DIM];
+    let mut wide = [0f32; NEAR * MOST_HEAD_DIM];
     let mut scores = [[0f32; TILE]; ROWS_TO_TURN];
     let positions = block.before + block.rows;
     for start in (0..positions).step_by(TILE) {
         let count = TILE.min(positions - start);
-        for position in 0..count {
-            block.keys.widen(start + position, dim, &mut wide[..dim]);
+        for first in (0..count).step_by(NEAR) {
+            let near = NEAR.min(count - first);
+            let wide = &mut wide[..near * dim];
+            block.keys.widen(start + first, dim, wide);
             for (row, scores) in scores.iter_mut().enumerate().take(block.rows) {
-                scores[position] = sum_pairs(block.query(row), &wide[..dim], |a, b| a * b);
+                let query = block.query(row);
+                for (score, key) in scores[first..].iter_mut().zip(wide.chunks_exact(dim)) {
+                    *score = sum_pairs(query, key, |a, b| a * b);
+                }
             }
         }
         block.weigh(start, count, &mut scores, &mut running, out);
-        for position in 0..count {
-            block.values.widen(start + position, dim, &mut wide[..dim]);
-            for (scores, out) in scores.iter().zip(out.chunks_exact_mut(dim)) {
-                let weight = scores[position];
-                out.iter_mut().zip(&wide).for_each(|(out, value)| *out += weight * value);
+        for first in (0..count).step_by(NEAR) {
+            let near = NEAR.min(count - first);
+            let wide = &mut wide[..near * dim];
+            block.values.widen(start + first, dim, wide);
+            for (weights, out) in scores.iter().zip(out.chunks_exact_mut(dim)) {
+                mix_one(&weights[first..first + near], wide, out);
             }
         }
     }
     divide(out, dim, &running);
+}
+
+/// Values that a row's weights are summed for at once.
+const WIDE: usize = 64;
+
+/// Adds values by one row's weights, many columns side by side so that additions do not wait for each other.
+#[inline(always)]
+fn mix_one(weights: &[f32], values: &[f32], out: &mut [f32]) {
+    let dim = out.len();
+    let (whole, rest) = out.as_chunks_mut::<WIDE>();
+    for (n, out) in whole.iter_mut().enumerate() {
+        let mut sums = *out;
+        for (weight, value) in weights.iter().zip(values.chunks_exact(dim)) {
+            if let Some(value) = value[n * WIDE..].first_chunk::<WIDE>() {
+                sums.iter_mut().zip(value).for_each(|(sum, value)| *sum += weight * value);
+            }
+        }
+        *out = sums;
+    }
+    let at = dim - rest.len();
+    for (weight, value) in weights.iter().zip(values.chunks_exact(dim)) {
+        rest.iter_mut().zip(&value[at..]).for_each(|(out, value)| *out += weight * value);
+    }
 }
 
 /// Many rows: a tile's keys and values are widened once for all of them.

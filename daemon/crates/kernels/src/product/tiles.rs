@@ -179,7 +179,12 @@ fn put(
         #[expect(unsafe_code, reason = "outputs are shared out by tiles")]
         unsafe {
             let to = target.to.add(row * target.stride + part.at + first);
-            std::ptr::copy_nonoverlapping(outputs.as_ptr(), to, count);
+            if count == TILE {
+                // Of a length that the compiler knows.
+                to.cast::<Outputs>().write_unaligned(outputs);
+            } else {
+                std::ptr::copy_nonoverlapping(outputs.as_ptr(), to, count);
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! The kernels are written once and compiled twice: with the machine's instructions, and for the tests with
 //! each instruction written out in plain code, so that machines without AVX-512 prove them too.
 
-use super::Outputs;
+use super::{AHEAD, Outputs};
 use crate::activations::{Panel, QUAD};
 use crate::matrix::{BLOCK, Codes, Matrix, TILE, Zeros};
 
@@ -15,7 +15,7 @@ type Quads<const R: usize> = [[[i8; QUAD]; R]; BLOCK / QUAD];
 
 macro_rules! kernels {
     ($(#[$instructions:meta])*) => {
-        use super::{Codes, Matrix, Outputs, Panel, QUAD, Quads, TILE, Zeros};
+        use super::{AHEAD, Codes, Matrix, Outputs, Panel, QUAD, Quads, TILE, Zeros};
 
         /// One tile for the rows of a panel. Equals [`crate::product::scalar::tile`] but for the order of f32 sums.
         $(#[$instructions])*
@@ -48,6 +48,9 @@ macro_rules! kernels {
                 let mut grouped = [_mm512_setzero_ps(); R];
                 let mut offsets = [0f32; R];
                 for (bytes, ((codes, steps), counts)) in blocks.by_ref().take(matrix.group_blocks) {
+                    if R == 1 {
+                        ahead(bytes);
+                    }
                     let dots = dot(bytes, codes);
                     for r in 0..R {
                         let whole = _mm512_cvtepi32_ps(dots[r]);
@@ -107,6 +110,16 @@ macro_rules! kernels {
             sums
         }
 
+        /// Asks for bytes that come [`AHEAD`] later.
+        $(#[$instructions])*
+        #[inline]
+        fn ahead<const SIZE: usize>(bytes: &[u8; SIZE]) {
+            for line in (0..SIZE).step_by(64) {
+                let at = bytes.as_ptr().wrapping_add(AHEAD + line);
+                _mm_prefetch::<_MM_HINT_T0>(at.cast());
+            }
+        }
+
         /// Four activations in every lane of 32 bits.
         $(#[$instructions])*
         #[inline]
@@ -152,12 +165,12 @@ macro_rules! kernels {
 /// With the machine's instructions.
 mod machine {
     use std::arch::x86_64::{
-        __m512, __m512i, _mm_loadu_si128, _mm256_loadu_si256, _mm512_abs_epi8, _mm512_and_si512,
-        _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtph_ps, _mm512_dpbusd_epi32,
-        _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_si512, _mm512_mask_sub_epi8,
-        _mm512_movepi8_mask, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps,
-        _mm512_setzero_ps, _mm512_setzero_si512, _mm512_srli_epi16, _mm512_storeu_ps,
-        _mm512_sub_epi32,
+        __m512, __m512i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm256_loadu_si256,
+        _mm512_abs_epi8, _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32,
+        _mm512_cvtph_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_fnmadd_ps,
+        _mm512_loadu_si512, _mm512_mask_sub_epi8, _mm512_movepi8_mask, _mm512_set1_epi8,
+        _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
+        _mm512_srli_epi16, _mm512_storeu_ps, _mm512_sub_epi32,
     };
 
     kernels!(#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]);
@@ -167,12 +180,12 @@ mod machine {
 #[cfg(test)]
 pub(super) mod written_out {
     use super::super::written_out::{
-        __m512, __m512i, _mm_loadu_si128, _mm256_loadu_si256, _mm512_abs_epi8, _mm512_and_si512,
-        _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtph_ps, _mm512_dpbusd_epi32,
-        _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_si512, _mm512_mask_sub_epi8,
-        _mm512_movepi8_mask, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps,
-        _mm512_setzero_ps, _mm512_setzero_si512, _mm512_srli_epi16, _mm512_storeu_ps,
-        _mm512_sub_epi32,
+        __m512, __m512i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm256_loadu_si256,
+        _mm512_abs_epi8, _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32,
+        _mm512_cvtph_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_fnmadd_ps,
+        _mm512_loadu_si512, _mm512_mask_sub_epi8, _mm512_movepi8_mask, _mm512_set1_epi8,
+        _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
+        _mm512_srli_epi16, _mm512_storeu_ps, _mm512_sub_epi32,
     };
 
     kernels!();

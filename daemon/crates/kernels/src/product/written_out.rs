@@ -51,6 +51,12 @@ load!(_mm512_loadu_si512, __m512i, __m512i);
 load!(_mm256_loadu_si256, __m256i, __m256i);
 load!(_mm_loadu_si128, __m128i, __m128i);
 
+/// Where memory is asked for: the nearest cache.
+pub(super) const _MM_HINT_T0: i32 = 3;
+
+/// Does nothing that can be seen.
+pub(super) fn _mm_prefetch<const HINT: i32>(_at: *const i8) {}
+
 #[expect(unsafe_code, reason = "as the instruction's, it takes a pointer")]
 pub(super) unsafe fn _mm512_storeu_ps(to: *mut f32, a: __m512) {
     // SAFETY: the caller vouches for the room, as with the instruction.

@@ -2,15 +2,15 @@
 //! where they fit.
 
 use std::arch::x86_64::{
-    __m256, __m256i, _mm_loadl_epi64, _mm_loadu_si128, _mm256_abs_epi8, _mm256_add_epi16,
-    _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32,
-    _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16,
-    _mm256_maddubs_epi16, _mm256_mul_ps, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32,
-    _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_sign_epi8, _mm256_srli_epi16,
-    _mm256_storeu_ps, _mm256_sub_epi32,
+    __m256, __m256i, _MM_HINT_T0, _mm_loadl_epi64, _mm_loadu_si128, _mm_prefetch, _mm256_abs_epi8,
+    _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256, _mm256_cvtepi32_ps,
+    _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_loadu_si256,
+    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_mul_ps, _mm256_set1_epi8, _mm256_set1_epi16,
+    _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_sign_epi8,
+    _mm256_srli_epi16, _mm256_storeu_ps, _mm256_sub_epi32,
 };
 
-use super::Outputs;
+use super::{AHEAD, Outputs};
 use crate::activations::{Panel, QUAD};
 use crate::matrix::{BLOCK, Codes, Matrix, TILE, Zeros};
 
@@ -88,6 +88,12 @@ fn sum_groups<const R: usize, const H: usize, const SIZE: usize, const ONE: bool
     let rows = panel.codes.iter().zip(panel.scales).zip(panel.sums);
     let mut left = matrix.group_blocks;
     for (block, (bytes, ((codes, steps), counts))) in bytes.iter().zip(rows).enumerate() {
+        if R == 1 {
+            for line in (0..SIZE).step_by(64) {
+                let ahead = bytes.as_ptr().wrapping_add(AHEAD + line);
+                _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+            }
+        }
         let dots = dot(bytes, codes);
         for r in 0..R {
             let step = _mm256_set1_ps(steps[r]);
