@@ -5,6 +5,8 @@
 
 mod minimal;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod tiled;
 mod weights;
 #[cfg(target_arch = "x86_64")]
 mod wide;
@@ -118,6 +120,10 @@ pub fn product(cpu: &mut Cpu, dense: &Dense, x: Input<'_>, rows: usize, out: Out
     let last = (rows - 1) * x.step + (dense.taps - 1) * x.dilation;
     assert!(x.values.len() >= last * x.stride + dense.inputs, "inputs of {rows} rows");
     let target = target_of(dense.outputs, rows, out);
+    #[cfg(target_arch = "x86_64")]
+    if cpu.isa == Isa::Amx && tiled::pays(dense, rows) {
+        return tiled::product(cpu, (dense, &x, rows), &target, &crate::amx::Machine::take);
+    }
     let (rows_at_once, tiles_at_once) = at_once(cpu.isa);
     let groups = dense.tiles().div_ceil(tiles_at_once);
     let wanted = cpu.threads() * PARTS;
@@ -151,8 +157,13 @@ impl Convolution {
     #[must_use]
     pub fn pack(sizes: [usize; 3], weights: &[f32], bias: Option<&[f32]>, step: usize) -> Self {
         let [outputs, inputs, taps] = sizes;
-        // Measured with AVX2: with fewer channels the transforms cost what they save.
-        let least = if taps < 5 { 96 } else { 48 };
+        // Measured: with fewer channels the transforms cost what they save, beside AMX's tiles always.
+        let least = match (Isa::detect(), taps < 5) {
+            (Isa::Amx, _) => usize::MAX,
+            (Isa::Avx512Vnni, true) => 192,
+            (_, true) | (Isa::Avx512Vnni, false) => 96,
+            _ => 48,
+        };
         if step == 1 && taps >= 3 && outputs.min(inputs) >= least {
             Self::Minimal(Box::new(MinimalFilter::convolution(sizes, weights, bias)))
         } else {
