@@ -199,10 +199,8 @@ impl MinimalFilter {
             let m = &mut m[p * part.count * outputs..(p + 1) * part.count * outputs];
             let close = Input::close(v, inputs);
             let to = Target::plain(m, outputs);
-            for tile in 0..dense.tiles() {
-                let piece = Piece { dense, x: &close, tile, rows: 0..part.count };
-                piece_on(isa, &piece, &to);
-            }
+            let piece = Piece { dense, x: &close, tiles: 0..dense.tiles(), rows: 0..part.count };
+            piece_on(isa, &piece, &to);
         }
         let (m, outward) = (&*m, &self.outward);
         let sizes = Sizes { rows, count: part.count, outputs, points: self.points.len() };

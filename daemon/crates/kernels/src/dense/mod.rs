@@ -5,7 +5,11 @@
 
 mod minimal;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod tiled;
 mod weights;
+#[cfg(target_arch = "x86_64")]
+mod wide;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -116,19 +120,22 @@ pub fn product(cpu: &mut Cpu, dense: &Dense, x: Input<'_>, rows: usize, out: Out
     let last = (rows - 1) * x.step + (dense.taps - 1) * x.dilation;
     assert!(x.values.len() >= last * x.stride + dense.inputs, "inputs of {rows} rows");
     let target = target_of(dense.outputs, rows, out);
-    let tiles = dense.tiles();
+    #[cfg(target_arch = "x86_64")]
+    if cpu.isa == Isa::Amx && tiled::pays(dense, rows) {
+        return tiled::product(cpu, (dense, &x, rows), &target, &crate::amx::Machine::take);
+    }
+    let (rows_at_once, tiles_at_once) = at_once(cpu.isa);
+    let groups = dense.tiles().div_ceil(tiles_at_once);
     let wanted = cpu.threads() * PARTS;
-    let blocks = wanted.div_ceil(tiles).clamp(1, rows.div_ceil(ROWS_OF_PART));
-    let shares = tiles.min(wanted);
+    let blocks = wanted.div_ceil(groups).clamp(1, rows.div_ceil(ROWS_OF_PART));
+    let shares = groups.min(wanted);
     let (isa, target, x) = (cpu.isa, &target, &x);
     cpu.pool.run(shares * blocks, &move |part| {
         let (share, block) = (part / blocks, part % blocks);
-        let whole = |at: usize| (rows * at / blocks).div_ceil(x86_rows()) * x86_rows();
-        let range = whole(block).min(rows)..whole(block + 1).min(rows);
-        for tile in tiles * share / shares..tiles * (share + 1) / shares {
-            let piece = Piece { dense, x, tile, rows: range.clone() };
-            piece_on(isa, &piece, target);
-        }
+        let whole = |at: usize| (rows * at / blocks).next_multiple_of(rows_at_once).min(rows);
+        let first = |share: usize| (groups * share / shares * tiles_at_once).min(dense.tiles());
+        let (tiles, rows) = (first(share)..first(share + 1), whole(block)..whole(block + 1));
+        piece_on(isa, &Piece { dense, x, tiles, rows }, target);
     });
 }
 
@@ -150,8 +157,13 @@ impl Convolution {
     #[must_use]
     pub fn pack(sizes: [usize; 3], weights: &[f32], bias: Option<&[f32]>, step: usize) -> Self {
         let [outputs, inputs, taps] = sizes;
-        // Measured with AVX2: with fewer channels the transforms cost what they save.
-        let least = if taps < 5 { 96 } else { 48 };
+        // Measured: with fewer channels the transforms cost what they save, beside AMX's tiles always.
+        let least = match (Isa::detect(), taps < 5) {
+            (Isa::Amx, _) => usize::MAX,
+            (Isa::Avx512Vnni, true) => 192,
+            (_, true) | (Isa::Avx512Vnni, false) => 96,
+            _ => 48,
+        };
         if step == 1 && taps >= 3 && outputs.min(inputs) >= least {
             Self::Minimal(Box::new(MinimalFilter::convolution(sizes, weights, bias)))
         } else {
@@ -196,28 +208,38 @@ fn target_of(outputs: usize, rows: usize, out: Output<'_>) -> Target {
     Target { to: out.values.as_mut_ptr(), plus, also, slope, stride, add, activation }
 }
 
-/// Some rows of one tile, by the instructions chosen. Its rows' neighbourhoods and their outputs were
+/// Some rows of some tiles, by the instructions chosen. Its rows' neighbourhoods and their outputs were
 /// checked to lie in their slices.
 fn piece_on(isa: Isa, piece: &Piece<'_>, target: &Target) {
     match isa {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the instructions were detected ([`Isa::detect`]); the rest was checked by the callers.
         #[expect(unsafe_code, reason = "instructions chosen at run time")]
-        Isa::Avx2 | Isa::Avx512Vnni | Isa::Amx => unsafe { x86::piece(piece, target) },
+        Isa::Avx2 => unsafe { x86::piece(piece, target) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        #[expect(unsafe_code, reason = "instructions chosen at run time")]
+        Isa::Avx512Vnni | Isa::Amx => unsafe { wide::piece(piece, target) },
         _ => scalar::piece(piece, target),
     }
 }
 
-/// Rows that the widest kernel takes at once; parts hold a multiple of them.
-const fn x86_rows() -> usize {
-    6
+/// Rows and tiles that a kernel takes at once; parts hold multiples of them.
+fn at_once(isa: Isa) -> (usize, usize) {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => (x86::ROWS, 1),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Vnni | Isa::Amx => (wide::ROWS, wide::TILES),
+        _ => (1, 1),
+    }
 }
 
-/// Some rows of one tile.
+/// Some rows of some tiles.
 struct Piece<'a> {
     dense: &'a Dense,
     x: &'a Input<'a>,
-    tile: usize,
+    tiles: std::ops::Range<usize>,
     rows: std::ops::Range<usize>,
 }
 

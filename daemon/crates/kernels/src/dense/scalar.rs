@@ -2,9 +2,13 @@
 
 use super::{Outputs, Piece, TILE, Target, Values};
 
-/// Some rows of one tile.
+/// Some rows of some tiles.
 pub(super) fn piece(piece: &Piece<'_>, target: &Target) {
-    let Piece { dense, x, tile, ref rows } = *piece;
+    piece.tiles.clone().for_each(|tile| of_tile(piece, tile, target));
+}
+
+fn of_tile(piece: &Piece<'_>, tile: usize, target: &Target) {
+    let Piece { dense, x, ref rows, .. } = *piece;
     let size = dense.taps * dense.inputs * TILE;
     let at = tile * size..(tile + 1) * size;
     for row in rows.clone() {

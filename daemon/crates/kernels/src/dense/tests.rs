@@ -31,8 +31,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn every_instruction_set_gives_the_plain_product(
-        half: bool, add: bool, outputs in 1usize..60, inputs in 1usize..40, taps in 1usize..5,
-        rows in 1usize..40, dilation in 1usize..4, step in 1usize..3, more in 0usize..3,
+        half: bool, add: bool, outputs in 1usize..60, inputs in 1usize..80, taps in 1usize..5,
+        rows in 1usize..80, dilation in 1usize..4, step in 1usize..3, more in 0usize..3,
         seed in 0usize..100, threads in 1usize..3, kind in 0usize..4,
     ) {
         let mut weights = noise(outputs * inputs * taps, seed);
@@ -81,7 +81,9 @@ proptest! {
                     Activation::Leaky(_) => want.max(want * 0.1),
                     Activation::Gelu => f64::from(gelu(want as f32)),
                 };
-                let near = 2e-5 + 2e-6 * want.abs();
+                let sizes = sum_of(&weights, [inputs, taps], x, (row, o), f64::abs);
+                // Tiles leave out what is below 2^-16 of each term.
+                let near = if isa == Isa::Amx { 2e-5 * (1.0 + sizes) } else { 2e-5 + 1e-6 * sizes };
                 prop_assert!((f64::from(*got) - want).abs() < near, "{isa:?} {row} {o}: {got} {want}");
                 prop_assert_eq!(also[at], got.max(got * 0.5));
             }
@@ -132,5 +134,67 @@ fn pieces_of_a_slice_are_scaled_and_added_wherever_they_end() {
         assert!(from.iter().zip(&to).all(|(a, b)| (2.0 * a).max(0.2 * a) == *b));
         add(&mut cpu, &from, &mut to);
         assert!(from.iter().zip(&to).all(|(a, b)| (2.0 * a).max(0.2 * a) + a == *b));
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod tiles {
+    use super::*;
+    use crate::amx::{Machine, Tiles, WrittenOut};
+
+    /// Values between -1 and 1 without a pattern, so that sums do not cancel out.
+    fn scattered(n: usize, mut state: u32) -> Vec<f32> {
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (f64::from(state) / f64::from(1u32 << 31) - 1.0) as f32
+        };
+        (0..n).map(|_| next()).collect()
+    }
+
+    /// Relative error (L2) of a product by tiles.
+    fn error<T: Tiles>(
+        [outputs, inputs, taps]: [usize; 3],
+        (rows, step, dilation, half): (usize, usize, usize, bool),
+        take: &(dyn Fn() -> Option<T> + Sync),
+    ) -> f64 {
+        let mut weights = scattered(outputs * inputs * taps, 5);
+        if half {
+            // Some of them are subnormal.
+            weights.iter_mut().for_each(|w| *w = half::f16::from_f32(*w * 1e-3).to_f32());
+        }
+        let dense = Dense::convolution([outputs, inputs, taps], &weights, None);
+        let values = scattered(((rows - 1) * step + (taps - 1) * dilation + 1) * inputs, 6);
+        let x = Input { values: &values, stride: inputs, step, dilation };
+        let mut out = vec![9.0; rows * outputs];
+        let target = target_of(outputs, rows, Output::close(&mut out, outputs));
+        tiled::product(&mut Cpu::new(2), (&dense, &x, rows), &target, take);
+        let (mut off, mut all) = (0.0, 0.0);
+        for (at, got) in out.iter().enumerate() {
+            let want = plain(&weights, [inputs, taps], x, at / outputs, at % outputs);
+            off += (f64::from(*got) - want).powi(2);
+            all += want * want;
+        }
+        (off / all).sqrt()
+    }
+
+    #[test]
+    fn tiles_give_the_product_to_a_hundred_thousandth_even_with_their_instructions_written_out() {
+        for half in [false, true] {
+            for (sizes, (rows, step, dilation)) in [
+                ([48, 64, 1], (32, 1, 1)),
+                ([16, 33, 3], (17, 2, 1)),
+                ([33, 300, 2], (70, 1, 3)),
+                ([40, 70, 5], (600, 1, 2)),
+            ] {
+                let rows = (rows, step, dilation, half);
+                let written_out = error(sizes, rows, &|| Some(WrittenOut::new()));
+                assert!(written_out < 1e-5, "{sizes:?} {rows:?}: {written_out}");
+                if Isa::detect() == Isa::Amx {
+                    let machine = error(sizes, rows, &Machine::take);
+                    assert!(machine < 1e-5, "{sizes:?} {rows:?}: {machine}");
+                    println!("{sizes:?} {rows:?}: {written_out:.1e} {machine:.1e}");
+                }
+            }
+        }
     }
 }

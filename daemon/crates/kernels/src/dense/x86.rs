@@ -12,6 +12,8 @@ use super::{Outputs, Piece, TILE, Target, Values};
 
 /// Outputs of a register.
 const LANES: usize = 8;
+/// Rows whose sums fill the registers.
+pub(super) const ROWS: usize = 6;
 
 /// A weight as it is stored.
 trait Weight: Copy {
@@ -51,7 +53,7 @@ struct Group {
     inputs: usize,
 }
 
-/// Some rows of one tile. Equals [`super::scalar::piece`] but for the order of sums.
+/// Some rows of some tiles. Equals [`super::scalar::piece`] but for the order of sums.
 ///
 /// # Safety
 /// All rows' neighbourhoods lie within the input, their outputs within the target's slices.
@@ -60,26 +62,28 @@ struct Group {
 pub(super) unsafe fn piece(piece: &Piece<'_>, target: &Target) {
     let dense = piece.dense;
     let size = dense.taps * dense.inputs * TILE;
-    let at = piece.tile * size..(piece.tile + 1) * size;
-    // SAFETY: the caller's promise; the weights are those of the tile.
-    unsafe {
-        match &dense.values {
-            Values::Single(all) => rows(piece, &all[at], target),
-            Values::Half(all) => rows(piece, &all[at], target),
+    for tile in piece.tiles.clone() {
+        let at = tile * size..(tile + 1) * size;
+        // SAFETY: the caller's promise; the weights are those of the tile.
+        unsafe {
+            match &dense.values {
+                Values::Single(all) => rows(piece, tile, &all[at], target),
+                Values::Half(all) => rows(piece, tile, &all[at], target),
+            }
         }
     }
 }
 
 #[expect(unsafe_code, reason = "a kernel over pointers")]
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn rows<W: Weight>(piece: &Piece<'_>, weights: &[W], target: &Target) {
+unsafe fn rows<W: Weight>(piece: &Piece<'_>, tile: usize, weights: &[W], target: &Target) {
     let (dense, x) = (piece.dense, piece.x);
     let (mut taps, mut inputs, tap) = (dense.taps, dense.inputs, x.dilation * x.stride);
     if tap == inputs {
         // Taps that lie together are as one.
         (taps, inputs) = (1, taps * inputs);
     }
-    let wide = dense.outputs - piece.tile * TILE > LANES;
+    let wide = dense.outputs - tile * TILE > LANES;
     let mut row = piece.rows.start;
     while row < piece.rows.end {
         // SAFETY: the caller's promise.
@@ -88,8 +92,7 @@ unsafe fn rows<W: Weight>(piece: &Piece<'_>, weights: &[W], target: &Target) {
         let left = piece.rows.end - row;
         // SAFETY: the caller's promise.
         unsafe {
-            let put =
-                |at: usize, sums: &Outputs| target.put(dense.ends(), piece.tile, row + at, sums);
+            let put = |at: usize, sums: &Outputs| target.put(dense.ends(), tile, row + at, sums);
             row += match (left, wide) {
                 (1, true) => sum::<W, 1, 2, 4>(weights, group, put),
                 (2, true) => sum::<W, 2, 2, 2>(weights, group, put),
