@@ -1,6 +1,8 @@
 //! How fast float products are, by instructions and shape, in thousand millions of operations per second
 //! (two for each weight and row): `products [threads] [seconds per figure]`.
 
+#![expect(clippy::print_stdout, reason = "it prints a table")]
+
 use std::time::Instant;
 
 use companion_kernels::{Cpu, Dense, Input, Isa, MinimalFilter, Output, filter, product};

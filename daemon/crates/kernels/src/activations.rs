@@ -141,6 +141,14 @@ impl Activations {
         });
     }
 
+    /// Rows as they are for tiles, whatever the machine.
+    #[cfg(test)]
+    pub(crate) fn rounded(values: &[f32], width: usize) -> Self {
+        let mut all = Self { rows: values.len() / width, width, ..Self::default() };
+        all.round(&mut Cpu::with_isa(1, Isa::Scalar), values, width);
+        all
+    }
+
     /// The rows for tiles, if they are.
     pub(crate) fn tiled(&self) -> &[Line] {
         &self.lines

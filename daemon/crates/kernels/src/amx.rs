@@ -6,6 +6,8 @@
 pub(crate) const ROWS: usize = 16;
 /// Bytes of a tile's row.
 pub(crate) const ROW_BYTES: usize = 64;
+/// Values of half size in a row.
+pub(crate) const HALVES: usize = ROW_BYTES / 2;
 
 /// Eight tile registers, all of them sixteen rows of 64 bytes, as one thread has them.
 pub(crate) trait Tiles {
@@ -253,7 +255,7 @@ mod tests {
         let mut plain = WrittenOut::new();
         let noise = |seed: usize| -> Vec<u16> {
             let value = |at: usize| ((at * 37 + seed) as f32 * 0.61).sin() * 3.0;
-            (0..ROWS * ROW_BYTES / 2).map(|at| to_bf16(value(at))).collect()
+            (0..ROWS * HALVES).map(|at| to_bf16(value(at))).collect()
         };
         fn run(tiles: &mut impl Tiles, a: &[u16], b: &[u16], out: &mut [f32]) {
             tiles.clear::<2>();

@@ -107,7 +107,7 @@ fn in_tiles(cpu: &mut Cpu, parts: &[Part<'_>], x: &Activations, target: &Target)
             let mut room = rooms.take();
             let (from, to) = (pairs.len() * share / shares, pairs.len() * (share + 1) / shares);
             for (at, first) in &pairs[from..to] {
-                tiles::pair(&mut tiles, isa, &parts[*at], *first, x, target, &mut room);
+                tiles::pair(&mut tiles, isa, (&parts[*at], *first), x, target, &mut room);
             }
             rooms.put_back(room);
         });
@@ -270,6 +270,88 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// The product of all tiles of a map with rows for tiles.
+    fn all_in_tiles(
+        tiles: &mut impl crate::amx::Tiles,
+        isa: Isa,
+        part: &Part<'_>,
+        x: &Activations,
+        stride: usize,
+    ) -> Vec<f32> {
+        let mut out = vec![f32::NAN; x.rows() * stride];
+        let target = Target { to: out.as_mut_ptr(), stride };
+        for first in (0..part.matrix.tiles()).step_by(2) {
+            tiles::pair(tiles, isa, (part, first), x, &target, &mut Vec::new());
+        }
+        out
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn products_in_tiles_are_the_plain_ones_but_for_bf16(
+            eight: bool, same: bool, outputs in 1usize..70, inputs in 1usize..1200,
+            rows in 1usize..50, blocks in 1usize..4, seed in 0usize..1000,
+        ) {
+            let codes = if eight { Codes::Eight } else { Codes::Four };
+            let matrix = map(codes, [outputs, inputs], blocks * 32, same, seed);
+            let bias: Vec<f32> = (0..outputs).map(|b| b as f32).collect();
+            let values: Vec<f32> =
+                (0..rows * inputs).map(|i| ((i * 31 + seed) as f32 * 0.11).sin() * 4.0).collect();
+            let x = Activations::rounded(&values, inputs);
+            let part = Part { matrix: &matrix, bias: Some(&bias), at: 1 };
+            let stride = outputs + 2;
+            let mut plain = crate::amx::WrittenOut::new();
+            let mut all = vec![all_in_tiles(&mut plain, Isa::Scalar, &part, &x, stride)];
+            #[cfg(target_arch = "x86_64")]
+            if let Some(mut machine) = crate::amx::Machine::take() {
+                all.push(all_in_tiles(&mut machine, Isa::detect(), &part, &x, stride));
+            }
+            let mut weights = vec![0.0; inputs];
+            for got in all {
+                for row in 0..rows {
+                    let got = &got[row * stride..(row + 1) * stride];
+                    prop_assert!(got[0].is_nan() && got[outputs + 1].is_nan(), "untouched");
+                    let x = &values[row * inputs..(row + 1) * inputs];
+                    for o in 0..outputs {
+                        matrix.row(o, &mut weights);
+                        let terms = weights.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x));
+                        let (sum, size) =
+                            terms.fold((0.0, 0.0), |(sum, size), t| (sum + t, size + t * t));
+                        // Two factors with half a step of 2^-8 each, of signs that do not agree.
+                        let most = 6.0 * f64::sqrt(size) / 256.0 + 1e-4;
+                        let off = f64::from(got[1 + o]) - f64::from(bias[o]) - sum;
+                        prop_assert!(off.abs() < most, "{row} {o}: {off} of {most}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn many_rows_go_through_tiles_and_singly_they_come_as_one_by_one() {
+        let matrix = map(Codes::Four, [40, 96], 32, true, 3);
+        let values: Vec<f32> = (0..40 * 96).map(|i| (i as f32 * 0.11).sin() * 4.0).collect();
+        let mut cpu = Cpu::new(2);
+        let part = [Part { matrix: &matrix, bias: None, at: 0 }];
+        let mut x = Activations::new();
+        let mut one_by_one = vec![0.0; 40 * 40];
+        for (values, out) in values.chunks(96).zip(one_by_one.chunks_mut(40)) {
+            x.quantize(&mut cpu, values, 96, 96);
+            multiply(&mut cpu, &part, &x, out, 40);
+        }
+        let mut together = vec![0.0; 40 * 40];
+        x.quantize(&mut cpu, &values, 96, 96);
+        assert_eq!(x.tiled().is_empty(), cpu.isa() != Isa::Amx);
+        multiply(&mut cpu, &part, &x, &mut together, 40);
+        let apart = one_by_one.iter().zip(&together).map(|(a, b)| (a - b).abs());
+        assert!(apart.fold(0.0, f32::max) < 0.1);
+        x.take_singly(true);
+        x.quantize(&mut cpu, &values, 96, 96);
+        multiply(&mut cpu, &part, &x, &mut together, 40);
+        assert_eq!(together, one_by_one);
     }
 
     #[test]

@@ -22,8 +22,7 @@ const PAIR: usize = 2;
 pub(super) fn pair<T: Tiles>(
     tiles: &mut T,
     isa: Isa,
-    part: &Part<'_>,
-    first: usize,
+    (part, first): (&Part<'_>, usize),
     x: &Activations,
     target: &Target,
     room: &mut Vec<Line>,

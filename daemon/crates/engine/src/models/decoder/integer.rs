@@ -263,6 +263,7 @@ struct Step<'a> {
 impl Step<'_> {
     fn block(mut self, block: &mut IntegerBlock) {
         let (width, inner) = (self.config.hidden_size, self.config.intermediate_size);
+        self.rows.integers.take_singly(self.singly);
         self.attention(block);
         let Rows { x, normed, gated, integers, .. } = &mut *self.rows;
         rms_norm(self.cpu, x, &block.post_norm, self.eps, normed);
