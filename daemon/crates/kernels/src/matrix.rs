@@ -136,6 +136,8 @@ impl Matrix {
                 });
             }
         });
+        crate::pages::collapse(&bytes);
+        crate::pages::collapse(&scales);
         Ok(Self { codes, bytes, scales, zeros, inputs, outputs, group_blocks })
     }
 

@@ -164,9 +164,7 @@ impl Convolution {
             (_, true) | (Isa::Avx512Vnni, false) => 96,
             _ => 48,
         };
-        // In AMX's tiles the plain product is about twice as fast as the transforms.
-        let pays = Isa::detect() != Isa::Amx;
-        if pays && step == 1 && taps >= 3 && outputs.min(inputs) >= least {
+        if step == 1 && taps >= 3 && outputs.min(inputs) >= least {
             Self::Minimal(Box::new(MinimalFilter::convolution(sizes, weights, bias)))
         } else {
             Self::Plain(Dense::convolution(sizes, weights, bias))
