@@ -187,7 +187,7 @@ impl Bert {
         let layers = if device.is_cpu() {
             let layers = names.map(|name| source.rows_layer(&name, width, inner));
             let (layers, gelu) = (layers.collect::<Loaded<_>>()?, Activation::Gelu);
-            Stack::Rows(PostNorm::new(layers, heads, gelu, Threads::of_machine()))
+            Stack::Rows(PostNorm::new(layers, heads, gelu, Threads::exact()))
         } else {
             let layers = names.map(|name| Layer::load(&mut source, &name, width, inner));
             Stack::Tensors(layers.collect::<Loaded<_>>()?)

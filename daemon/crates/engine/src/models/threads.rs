@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use companion_kernels::Cpu;
+use companion_kernels::{Cpu, Isa};
 
 /// Threads of one model, asleep while it is not used. Models compute behind `&self`; a pool takes
 /// `&mut`, and one per layer would be hundreds of threads, so its parts share one behind a lock that
@@ -16,6 +16,12 @@ impl Threads {
     pub(crate) fn of_machine() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         Self(Arc::new(Mutex::new(Cpu::new(threads))))
+    }
+
+    /// The same for models whose outcome must be that of f32 throughout: no sums of bf16 parts.
+    pub(crate) fn exact() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self(Arc::new(Mutex::new(Cpu::with_isa(threads, Isa::Avx512Vnni))))
     }
 
     /// Waits until nobody computes.
