@@ -334,17 +334,19 @@ mod tests {
             let want: Vec<f32> =
                 exact.forward(&ids, false, None).unwrap().flatten_all().unwrap().to_vec1().unwrap();
             let mut model = IntegerDecoder::from_decoder(exact, 2).unwrap();
+            // Many rows are rounded to bf16 where there are tiles for them, few ones to eight bits.
+            let near = if model.cpu().isa().name() == "amx-bf16" { 3e-2 } else { 1e-2 };
             let whole = logits(&mut model, &[&ids]);
             assert!(distance(&whole, &want) < 5e-2, "{kind}: {}", distance(&whole, &want));
             let steps: Vec<&[u32]> = ids[66..].chunks(1).collect();
             let parts: Vec<&[u32]> = [&ids[..3], &ids[3..66]].into_iter().chain(steps).collect();
             let cut = logits(&mut model, &parts);
-            assert!(distance(&cut, &whole) < 1e-2, "{kind}: {}", distance(&cut, &whole));
+            assert!(distance(&cut, &whole) < near, "{kind}: {}", distance(&cut, &whole));
             let other = logits(&mut model, &[&ids[1..]]);
-            assert!(distance(&other, &whole) > 1e-2, "{kind}: another prompt, other logits");
+            assert!(distance(&other, &whole) > 2.0 * near, "{kind}: another prompt, other logits");
             model.truncate(40);
             let resumed = model.forward(&ids[41..]).unwrap().to_vec();
-            assert!(distance(&resumed, &other) < 1e-2, "{kind}: {}", distance(&resumed, &other));
+            assert!(distance(&resumed, &other) < near, "{kind}: {}", distance(&resumed, &other));
         }
     }
 }
