@@ -2,9 +2,9 @@
 
 `cargo run -p companion-tests --bin self_hearing -- SENTENCES… --evidence FILE` writes the evidence: what a recogniser
 found of each wanted word in clauses with and without scripted slips. A logistic rule for each kind of slip and of
-wanted one is fitted to the words of clean clauses and to the word of each slip; its threshold is set so that `--alarms`
-of the clean clauses are called faulty by it, or between these and the slips where they lie apart. Prints the tables of `daemon/crates/asr/src/agreement.rs`, and how many
-clauses they call faulty.
+wanted one is fitted to the words of clean clauses and to the word of each slip. Its threshold is where false alarms
+among the clean clauses, each as dear as `--dear` missed slips, and missed slips cost least together. Prints the tables
+of `daemon/crates/asr/src/agreement.rs`, and how many clauses they call faulty.
 """
 
 from __future__ import annotations
@@ -71,15 +71,17 @@ def fit(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return w
 
 
-def learn(clauses: list[Clause], slip: str, alarms: float) -> np.ndarray:
+def learn(clauses: list[Clause], slip: str, dear: float) -> np.ndarray:
     clean = [np.array(getattr(c, slip), float) for c in clauses if c.fault == "none"]
     # Two words said twice are found too easily to learn from.
     faulty = [c for c in clauses if c.target(slip) is not None and c.fault != "repeats"]
     said = np.array([getattr(c, slip)[min(c.at, len(getattr(c, slip)) - 1)] for c in faulty], float)
     w = fit(np.concatenate([*clean, said]), np.r_[np.zeros(sum(map(len, clean))), np.ones(len(said))])
-    clearest = np.quantile([(c @ w).max() for c in clean], 1 - alarms)
+    highest, slips = np.array([(c @ w).max() for c in clean]), said @ w
+    bounds = np.linspace(-12, 12, 2401)
+    cost = np.array([dear * (highest > t).mean() + (slips <= t).mean() for t in bounds])
     # In the middle of the gap, where there is one.
-    w[0] -= max(clearest, (clearest + (said @ w).min()) / 2)
+    w[0] -= bounds[cost <= cost.min() + 1e-9].mean()
     return w
 
 
@@ -99,12 +101,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("evidence", type=Path, nargs="+")
     parser.add_argument("--test", type=Path, nargs="*", default=[])
-    parser.add_argument("--alarms", type=float, default=0.0, help="share of clean clauses that one kind of slip may call faulty")
+    parser.add_argument("--dear", type=float, default=4.0, help="a false alarm costs as much as so many slips that are missed")
     args = parser.parse_args()
     clauses, tables = read(args.evidence), {}
     for kind in sorted({c.kind for c in clauses}):
         own = [c for c in clauses if c.kind == kind]
-        tables[kind] = {slip: learn(own, slip, args.alarms) for slip in ("swallowed", "repeated", "added")}
+        tables[kind] = {slip: learn(own, slip, args.dear) for slip in ("swallowed", "repeated", "added")}
         print(f"const {kind.upper()}: SlipWeights = SlipWeights {{")
         for slip, w in tables[kind].items():
             print(f"    {slip}: [{', '.join(f'{v:.3f}' for v in w)}],")

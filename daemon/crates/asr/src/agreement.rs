@@ -109,22 +109,23 @@ pub struct AgreementRules {
 
 impl Default for AgreementRules {
     /// Learnt by `models/starter/ears/slips.py` from what the starter ears found in the starter voice with scripted
-    /// slips, most of it at other paces and with pauses: 179 clean Chinese and 471 clean English clauses (`dev_*.txt`,
-    /// parts of `unseen_en.txt` and `heldout_en.txt`; `--alarms 0.008` and `0`). None of them is among those that the
-    /// figures of `models/starter/README.md` are from.
+    /// slips, most of it at other paces and with pauses: 600 clean Chinese and 990 clean English clauses, of
+    /// `dev_zh.txt` and `dev_en.txt` alone. `added` is from an earlier run (with parts of `unseen_en.txt` and
+    /// `heldout_en.txt` that no figure is from): scripted leaks stand at the begin or end of a clause alone, and learning
+    /// from more of them asks for twice the evidence in the middle, where none is heard.
     fn default() -> Self {
         Self { syllable: SYLLABLE, word: WORD }
     }
 }
 
 const SYLLABLE: SlipWeights = SlipWeights {
-    swallowed: [-4.926, 0.221, 0.338, -0.326],
-    repeated: [3.002, 0.774, 0.170, -0.237],
+    swallowed: [-5.089, 0.211, 0.257, -0.274],
+    repeated: [0.846, 0.547, 0.324, -0.259],
     added: [-1.731, 0.358, 1.930, 1.907],
 };
 const WORD: SlipWeights = SlipWeights {
-    swallowed: [-5.920, 0.127, 0.345, -0.584],
-    repeated: [0.917, 0.506, 0.533, 0.132],
+    swallowed: [-4.393, 0.097, 0.393, -0.456],
+    repeated: [0.929, 0.523, 0.547, 0.074],
     added: [-2.571, 0.474, 1.744, 1.917],
 };
 
