@@ -103,7 +103,7 @@ fn somebody_who_breaks_in_cuts_a_reference_voice_and_history_holds_what_was_hear
     install(state.path());
     let mut companion = companion(state.path());
     let mut pcm = speech("我今天很难过");
-    pcm.extend(vec![0.0; 28_000]);
+    pcm.extend(vec![0.0; 16_000]);
     pcm.extend(speech("等一下我叫什么名字"));
     let (turns, _) = companion.hear(&pcm, 14_000);
     assert!(turns.len() >= 2, "{turns:?}");
