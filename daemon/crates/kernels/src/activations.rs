@@ -1,7 +1,7 @@
-//! Rows of activations as eight-bit integers with a scale per block of 32: what packed weights are
-//! multiplied with.
+//! Rows of activations as eight-bit integers with a scale per block of 32, or many of them in bf16 for AMX's tiles:
+//! what packed weights are multiplied with.
 
-use crate::amx::{ROWS, to_bf16};
+use crate::amx::{Line, ROWS, to_bf16};
 use crate::elementwise::chosen;
 use crate::matrix::BLOCK;
 use crate::{Cpu, Isa};
@@ -29,40 +29,6 @@ pub struct Activations {
     /// width and the last row; empty otherwise.
     lines: Vec<Line>,
     singly: bool,
-}
-
-/// A row of a tile, 64 bytes: 32 values of bf16, or sixteen of f32.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[repr(align(64))]
-pub(crate) struct Line([u32; 16]);
-
-impl Line {
-    /// All zeros.
-    pub(crate) const ZERO: Self = Self([0; 16]);
-
-    /// Sixteen words.
-    pub(crate) fn of_words(words: [u32; 16]) -> Self {
-        Self(words)
-    }
-
-    /// Changes one word.
-    pub(crate) fn put(&mut self, at: usize, word: u32) {
-        self.0[at] = word;
-    }
-
-    /// Lines as the f32 that they hold.
-    pub(crate) fn as_floats_mut(lines: &mut [Self]) -> &mut [f32] {
-        // SAFETY: a line is sixteen words of 32 bits, any of which is an f32.
-        #[expect(unsafe_code, reason = "room is used for several kinds of values")]
-        unsafe {
-            std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * 16)
-        }
-    }
-
-    /// Its values, taken as f32.
-    pub(crate) fn floats(&self) -> [f32; 16] {
-        self.0.map(f32::from_bits)
-    }
 }
 
 /// `R` rows as the products read them, block by block.

@@ -9,6 +9,40 @@ pub(crate) const ROW_BYTES: usize = 64;
 /// Values of half size in a row.
 pub(crate) const HALVES: usize = ROW_BYTES / 2;
 
+/// A row of a tile, 64 bytes: 32 values of bf16, or sixteen of f32.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(align(64))]
+pub(crate) struct Line([u32; 16]);
+
+impl Line {
+    /// All zeros.
+    pub(crate) const ZERO: Self = Self([0; 16]);
+
+    /// Sixteen words.
+    pub(crate) fn of_words(words: [u32; 16]) -> Self {
+        Self(words)
+    }
+
+    /// Changes one word.
+    pub(crate) fn put(&mut self, at: usize, word: u32) {
+        self.0[at] = word;
+    }
+
+    /// Lines as the f32 that they hold.
+    pub(crate) fn as_floats_mut(lines: &mut [Self]) -> &mut [f32] {
+        // SAFETY: a line is sixteen words of 32 bits, any of which is an f32.
+        #[expect(unsafe_code, reason = "room is used for several kinds of values")]
+        unsafe {
+            std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * 16)
+        }
+    }
+
+    /// Its values, taken as f32.
+    pub(crate) fn floats(&self) -> [f32; 16] {
+        self.0.map(f32::from_bits)
+    }
+}
+
 /// Eight tile registers, all of them sixteen rows of 64 bytes, as one thread has them.
 pub(crate) trait Tiles {
     /// Makes tile `T` zeros.

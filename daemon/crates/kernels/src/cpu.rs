@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::activations::Line;
+use crate::amx::Line;
 use crate::{Isa, Pool};
 
 /// Threads and instructions. One owner; the threads end with it.

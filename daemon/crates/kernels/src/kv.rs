@@ -81,7 +81,7 @@ impl Widen for EightRows<'_> {
 /// The value of a half-precision number, in plain steps that the compiler does for many at once: the exponent is
 /// moved by a product with 2^112, which makes subnormal numbers right as well.
 #[inline(always)]
-fn wide(half: f16) -> f32 {
+pub(crate) fn wide(half: f16) -> f32 {
     let bits = u32::from(half.to_bits());
     let moved = f32::from_bits((bits & 0x7fff) << 13) * f32::from_bits((112 + 127) << 23);
     let beyond = if bits & 0x7c00 == 0x7c00 { 0x7f80_0000 } else { 0 };

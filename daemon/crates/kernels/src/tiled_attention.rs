@@ -2,8 +2,7 @@
 //! keys, values, and the weights of a tile of positions; sums and the softmax are f32. All heads that share
 //! their keys go through a tile of positions together.
 
-use crate::activations::Line;
-use crate::amx::{ROW_BYTES, ROWS, Tiles, to_bf16};
+use crate::amx::{Line, ROW_BYTES, ROWS, Tiles, to_bf16};
 use crate::attention::{MOST_HEAD_DIM, Target};
 use crate::elementwise::{chosen, exp};
 use crate::kv::{Rows, Widen as _};

@@ -14,14 +14,17 @@ pub(crate) struct Threads(Arc<Mutex<Cpu>>);
 impl Threads {
     /// As many as the machine runs at once.
     pub(crate) fn of_machine() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self(Arc::new(Mutex::new(Cpu::new(threads))))
+        Self::on(Isa::detect())
     }
 
     /// The same for models whose outcome must be that of f32 throughout: no sums of bf16 parts.
     pub(crate) fn exact() -> Self {
+        Self::on(Isa::Avx512Vnni)
+    }
+
+    fn on(isa: Isa) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self(Arc::new(Mutex::new(Cpu::with_isa(threads, Isa::Avx512Vnni))))
+        Self(Arc::new(Mutex::new(Cpu::with_isa(threads, isa))))
     }
 
     /// Waits until nobody computes.

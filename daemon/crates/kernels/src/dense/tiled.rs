@@ -10,6 +10,7 @@ use super::{Input, Isa, Outputs, PARTS, Target};
 use crate::Cpu;
 use crate::amx::{HALVES, ROW_BYTES, ROWS, Tiles};
 use crate::elementwise::chosen;
+use crate::kv::wide;
 
 /// Inputs of a step: a tile's row of bf16. A step's values stand in pairs, the second sixteen beside the first.
 const STEP: usize = HALVES;
@@ -107,18 +108,8 @@ fn split_weights(dense: &Dense, tiles: Range<usize>, steps: Range<usize>, to: &m
 fn sixteen(values: &Values, at: usize) -> Outputs {
     match values {
         Values::Single(all) => all[at..].first_chunk().copied().unwrap_or_default(),
-        Values::Half(all) => widened(all[at..].first_chunk().copied().unwrap_or_default()),
+        Values::Half(all) => all[at..].first_chunk::<TILE>().copied().unwrap_or_default().map(wide),
     }
-}
-
-/// Numbers of half precision in f32, lane by lane without a branch: the exponent's bias is 127 - 15 larger.
-#[inline(always)]
-fn widened(halves: [half::f16; TILE]) -> Outputs {
-    halves.map(|half| {
-        let bits = u32::from(half.to_bits());
-        let value = f32::from_bits((bits & 0x7fff) << 13) * f32::from_bits((127 + 112) << 23);
-        f32::from_bits(value.to_bits() | (bits & 0x8000) << 16)
-    })
 }
 
 /// Adds some steps to the sums of a block: two (or one) times two (or one) tiles.

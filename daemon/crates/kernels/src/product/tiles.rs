@@ -5,8 +5,7 @@
 use half::f16;
 
 use super::{Outputs, Part, Target};
-use crate::activations::Line;
-use crate::amx::{ROW_BYTES, ROWS, Tiles, to_bf16};
+use crate::amx::{Line, ROW_BYTES, ROWS, Tiles, to_bf16};
 use crate::elementwise::chosen;
 use crate::matrix::{BLOCK, Codes, Matrix, TILE, Zeros};
 use crate::{Activations, Isa};
