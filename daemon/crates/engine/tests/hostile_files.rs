@@ -27,15 +27,16 @@ static ALLOCATOR: counted::Counted = counted::Counted;
 static ONE: Mutex<()> = Mutex::new(());
 
 /// Runs `test` in a process of its own where errors carry traces (`RUST_BACKTRACE`): the text of one, which
-/// candle's errors hold, takes tens of megabytes.
+/// candle's errors hold and which is printed of a panic that a reader catches, takes tens of megabytes.
 fn without_traces(name: &str, test: impl FnOnce()) {
     let _one_at_a_time = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     if Backtrace::capture().status() != BacktraceStatus::Captured {
         return test();
     }
     let this = std::env::current_exe().unwrap();
-    let again = Command::new(this).args(["--exact", name]).env("RUST_LIB_BACKTRACE", "0").output();
-    let again = again.unwrap();
+    let mut again = Command::new(this);
+    again.args(["--exact", name]).env("RUST_LIB_BACKTRACE", "0").env("RUST_BACKTRACE", "0");
+    let again = again.output().unwrap();
     assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stdout));
 }
 
