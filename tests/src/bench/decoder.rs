@@ -3,20 +3,23 @@
 //! of prompts with and without a head that was read before. On a GPU the same, beside copying within its memory.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Instant;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use candle_core::quantized::GgmlDType;
 use companion_engine::models::decoder::{CudaDecoder, Decoder, IntegerDecoder};
 use companion_engine::{Device, Gpu, GpuKvPrecision};
 
+use super::machine::MemoryRate;
 use super::random_model::{ModelShape, SHAPES, write_gguf, write_gptq};
 use super::{Bench, Row, Size};
 
 /// Tokens read at once, and made one by one, as llama-bench's `pp512` and `tg64`.
 const PROMPT: usize = 512;
 const NEW: usize = 64;
+/// Runs of each, in turn; the middle ones count.
+const ROUNDS: usize = 5;
 
 /// Tokens per second.
 #[derive(Debug, Clone, Copy)]
@@ -161,20 +164,31 @@ fn one(bench: &Bench, what: &str, path: &Path, peer_file: &Path) -> anyhow::Resu
     let mut model = IntegerDecoder::from_decoder(Decoder::load(path, &Device::Cpu)?, threads)?;
     let load = start.elapsed().as_secs_f64() * 1000.0;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..3 {
+    // The roof is measured between the runs: what else the host does changes it.
+    let (mut memory, mut read) = (MemoryRate::new(), Vec::new());
+    for _ in 0..ROUNDS {
         ours.push(speed(&mut model)?);
+        read.push(memory.measure());
         if let Some(program) = &bench.peer {
             theirs.push(peer(program, peer_file, threads)?);
         }
     }
+    drop(memory);
+    let (busy, alone) = decode_beside_others(&mut model, threads)?;
     let per_token = model.bytes_per_token() as f64;
-    let roof = bench.machine.read_gb_s * 1e9 / per_token;
+    read.sort_by(f64::total_cmp);
+    let roof = read[read.len() / 2] * 1e9 / per_token;
     let prefill = (median(&ours, |s| s.prefill), "tokens/s");
     let decode = (median(&ours, |s| s.decode), "tokens/s");
     let read = format!("{what}: decode of {NEW}, {:.0} MB a token", per_token / 1e6);
     let mut rows = vec![
         Row::plain(format!("{what}: load"), load, "ms"),
         Row::beside(read.clone(), decode, (roof, "reading every weight from memory")),
+        Row::beside(
+            format!("{what}: decode beside a busy process a core"),
+            (busy, "tokens/s"),
+            (alone / 2.0, "half of what it is alone"),
+        ),
     ];
     rows.extend(first_tokens(&mut model, what, prefill.0, 20.0)?);
     if let Some(peak) = peak_mib() {
@@ -250,6 +264,39 @@ fn on_gpu(gpu: &Gpu, what: &str, folder: &Path) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// A process that never waits; ended when dropped.
+struct Busy(Child);
+
+impl Busy {
+    fn start() -> anyhow::Result<Self> {
+        let shell = Command::new("sh").args(["-c", "while :; do :; done"]).spawn();
+        Ok(Self(shell.context("starting a busy process")?))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        // It may have been ended by someone else.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Tokens per second with a busy process for every thread, and without before and after: the middle of some runs.
+fn decode_beside_others(model: &mut IntegerDecoder, threads: usize) -> anyhow::Result<(f64, f64)> {
+    let mut runs = |count: usize| -> anyhow::Result<Vec<Speed>> {
+        (0..count).map(|_| decode(model)).collect()
+    };
+    let mut alone = runs(ROUNDS / 2)?;
+    let others: Vec<Busy> = (0..threads).map(|_| Busy::start()).collect::<Result<_, _>>()?;
+    // The system finds a core for each of them.
+    std::thread::sleep(Duration::from_millis(500));
+    let beside = runs(ROUNDS)?;
+    drop(others);
+    alone.extend(runs(ROUNDS / 2 + 1)?);
+    Ok((median(&beside, |speed| speed.decode), median(&alone, |speed| speed.decode)))
+}
+
 fn speed(model: &mut IntegerDecoder) -> anyhow::Result<Speed> {
     let ids = ids(PROMPT);
     model.truncate(0);
@@ -259,13 +306,19 @@ fn speed(model: &mut IntegerDecoder) -> anyhow::Result<Speed> {
     let start = Instant::now();
     model.forward(&ids)?;
     let prefill = PROMPT as f64 / start.elapsed().as_secs_f64();
+    Ok(Speed { prefill, ..decode(model)? })
+}
+
+/// The speed of decoding alone.
+fn decode(model: &mut IntegerDecoder) -> anyhow::Result<Speed> {
+    let ids = ids(PROMPT);
     model.truncate(0);
     model.forward(&ids[..1])?;
     let start = Instant::now();
     for id in &ids[1..=NEW] {
         model.forward(&[*id])?;
     }
-    Ok(Speed { prefill, decode: NEW as f64 / start.elapsed().as_secs_f64() })
+    Ok(Speed { prefill: 0.0, decode: NEW as f64 / start.elapsed().as_secs_f64() })
 }
 
 /// One run of llama-bench.

@@ -1,11 +1,14 @@
 //! What the machine can do: the limits that the stages are held against.
 
+use std::time::Instant;
+
 use candle_core::{DType, Device, Tensor};
+use companion_kernels::{Cpu, MemoryProbe};
 
 use super::{Row, median_ms};
 
-/// Floats that are read to measure memory: 256 MiB, beyond most caches.
-const FLOATS: usize = 64 << 20;
+/// Bytes that are read to measure memory, beyond most caches.
+const READ: usize = 256 << 20;
 /// Side of the matrices that are multiplied.
 const SIDE: usize = 512;
 
@@ -18,38 +21,42 @@ pub struct Machine {
     pub matmul_gflop_s: f64,
 }
 
+/// Measures how fast memory is read, as often as one likes: the rate changes with what else the host does.
+#[derive(Debug)]
+pub(super) struct MemoryRate {
+    cpu: Cpu,
+    probe: MemoryProbe,
+}
+
+impl MemoryRate {
+    pub(super) fn new() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { cpu: Cpu::new(threads), probe: MemoryProbe::new(READ) }
+    }
+
+    /// GB/s with all threads, the best of some readings.
+    pub(super) fn measure(&mut self) -> f64 {
+        let mut best = 0f64;
+        for _ in 0..8 {
+            let start = Instant::now();
+            let sum = self.probe.read(&mut self.cpu);
+            let took = start.elapsed().as_secs_f64();
+            if sum > 0 {
+                best = best.max(self.probe.bytes() as f64 / took / 1e9);
+            }
+        }
+        best
+    }
+}
+
 impl Machine {
     /// Measures; takes about a second.
     ///
     /// # Errors
     /// When the matrices cannot be multiplied.
     pub fn measure() -> anyhow::Result<Self> {
-        let data = vec![1.0_f32; FLOATS];
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let share = FLOATS / threads;
-        let read = || {
-            std::thread::scope(|scope| {
-                let sums: Vec<_> = data
-                    .chunks(share)
-                    .map(|part| {
-                        scope.spawn(move || {
-                            let mut sums = [0.0_f32; 16];
-                            for block in part.as_chunks::<16>().0 {
-                                for (sum, value) in sums.iter_mut().zip(block) {
-                                    *sum += value;
-                                }
-                            }
-                            sums.iter().sum::<f32>()
-                        })
-                    })
-                    .collect();
-                sums.into_iter().filter_map(|t| t.join().ok()).sum::<f32>()
-            })
-        };
-        let mut total = 0.0;
-        let ms = median_ms(5, || total += read());
-        anyhow::ensure!(total > 0.0, "nothing was read");
-        let read_gb_s = (FLOATS * 4) as f64 / ms / 1e6;
+        let read_gb_s = MemoryRate::new().measure();
+        anyhow::ensure!(read_gb_s > 0.0, "nothing was read");
         let device = Device::Cpu;
         let a = Tensor::ones((SIDE, SIDE), DType::F32, &device)?;
         let b = Tensor::ones((SIDE, SIDE), DType::F32, &device)?;

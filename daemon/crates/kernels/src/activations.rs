@@ -83,12 +83,15 @@ impl Activations {
         cpu.pool.run_chunks(&mut panels, 1, &|panel, target| {
             for row in 0..PANEL {
                 let from = (panel * PANEL + row) * stride;
-                quantize_row(isa, &values[from..from + width], (row, PANEL), &mut target[0]);
+                let values = &values[from..from + width];
+                let (place, to) = ((row, PANEL), &mut target[0]);
+                chosen!(isa, quantize_row(values: &[f32], place: (usize, usize), to: &mut Target<'_>));
             }
         });
         let lone = values.chunks_exact(stride).skip(whole);
         for (row, mut target) in lone.zip(targets(last_codes, last_scales, last_sums, blocks)) {
-            quantize_row(isa, &row[..width], (0, 1), &mut target);
+            let (values, place, to) = (&row[..width], (0, 1), &mut target);
+            chosen!(isa, quantize_row(values: &[f32], place: (usize, usize), to: &mut Target<'_>));
         }
     }
 
@@ -167,19 +170,6 @@ fn targets<'a>(
         .map(|((codes, scales), sums)| Target { codes, scales, sums })
 }
 
-/// Quantises a row that is the `place.0`th of the `place.1` rows of its panel.
-fn quantize_row(isa: Isa, values: &[f32], place: (usize, usize), target: &mut Target<'_>) {
-    match isa {
-        Isa::Scalar => quantize_plain(values, place, target),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the instructions were detected ([`Isa::detect`]).
-        #[expect(unsafe_code, reason = "instructions chosen at run time")]
-        Isa::Avx2 | Isa::Avx512Vnni | Isa::Amx => unsafe { quantize_avx2(values, place, target) },
-        #[cfg(not(target_arch = "x86_64"))]
-        Isa::Avx2 | Isa::Avx512Vnni | Isa::Amx => quantize_plain(values, place, target),
-    }
-}
-
 /// One row of a tile's.
 #[inline(always)]
 fn round_row(values: &[f32], row: usize, lines: &mut [Line]) {
@@ -196,18 +186,25 @@ fn round_row(values: &[f32], row: usize, lines: &mut [Line]) {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn quantize_avx2(values: &[f32], place: (usize, usize), target: &mut Target<'_>) {
-    quantize_plain(values, place, target);
-}
-
 /// Added and taken away again, it rounds to the nearest integer (ties to even) that then stands in the
 /// low bits.
 const ROUNDER: f32 = 12_582_912.0;
 
+/// The largest magnitude; NaN where there is one. Without their signs, floats are in the order of their bits.
 #[inline(always)]
-fn quantize_plain(values: &[f32], (row, rows): (usize, usize), target: &mut Target<'_>) {
+fn largest(values: &[f32; BLOCK]) -> f32 {
+    let mut most = values.map(|value| value.to_bits() & 0x7fff_ffff);
+    for half in [16, 8, 4, 2, 1] {
+        for at in 0..half {
+            most[at] = most[at].max(most[at + half]);
+        }
+    }
+    f32::from_bits(most[0])
+}
+
+/// Quantises a row that is the `place.0`th of the `place.1` rows of its panel.
+#[inline(always)]
+fn quantize_row(values: &[f32], (row, rows): (usize, usize), target: &mut Target<'_>) {
     let (whole, rest) = values.as_chunks::<BLOCK>();
     let mut last = [0f32; BLOCK];
     last[..rest.len()].copy_from_slice(rest);
@@ -215,7 +212,7 @@ fn quantize_plain(values: &[f32], (row, rows): (usize, usize), target: &mut Targ
     let quads = target.codes.as_chunks_mut::<QUAD>().0.chunks_exact_mut(rows * BLOCK / QUAD);
     let scales = target.scales.chunks_exact_mut(rows).zip(target.sums.chunks_exact_mut(rows));
     for ((values, quads), (scale, sum)) in blocks.zip(quads).zip(scales) {
-        let largest = values.iter().fold(0f32, |most, v| most.max(v.abs()));
+        let largest = largest(values);
         scale[row] = largest / 127.0;
         let over = if largest > 0.0 { 127.0 / largest } else { 0.0 };
         let mut codes = [0i8; BLOCK];

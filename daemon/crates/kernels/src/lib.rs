@@ -1,7 +1,7 @@
 //! The arithmetic of models on the CPU: products with packed integer weights, attention over a KV cache of half
 //! precision or eight bits, norms, rotary positions, SwiGLU; products and convolutions with packed float weights for
-//! voices. Knows slices and threads, no model, no file, no tensor type. Every kernel has a plain form that its faster forms are compared with; which form runs
-//! is chosen at run time ([`Isa`]).
+//! voices. Knows slices and threads, no model, no file, no tensor type. Every kernel has a plain form that its faster
+//! forms are compared with; which form runs is chosen at run time ([`Isa`]).
 
 mod activations;
 mod amx;
@@ -14,6 +14,7 @@ mod float_attention;
 mod isa;
 mod kv;
 mod matrix;
+mod memory_probe;
 mod pages;
 mod pool;
 mod product;
@@ -32,5 +33,6 @@ pub use float_attention::{FloatKv, Queries, attend_floats};
 pub use isa::Isa;
 pub use kv::{KvPrecision, KvStore};
 pub use matrix::{Codes, Matrix, MatrixError};
+pub use memory_probe::MemoryProbe;
 pub use pool::Pool;
 pub use product::{Part, multiply};

@@ -6,6 +6,7 @@
 
 use std::cell::UnsafeCell;
 use std::fmt;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -49,6 +50,48 @@ struct Shared {
     ended: AtomicBool,
     /// Whether each worker sleeps, then whether the caller does.
     sleeping: Vec<AtomicBool>,
+    /// What is left of each thread's own run of [`Pool::run_ranges`].
+    runs: Vec<Run>,
+}
+
+/// A run of numbers that is taken from both ends: its begin and its end, 32 bits each. Alone in its cache lines.
+#[repr(align(128))]
+struct Run(AtomicU64);
+
+impl Run {
+    fn bits(run: &Range<usize>) -> u64 {
+        (run.start as u64) << 32 | run.end as u64
+    }
+
+    fn of_bits(bits: u64) -> Range<usize> {
+        (bits >> 32) as usize..(bits & 0xffff_ffff) as usize
+    }
+
+    fn left(&self) -> usize {
+        Self::of_bits(self.0.load(Ordering::Relaxed)).len()
+    }
+
+    /// Takes at most `grain` numbers, from the begin or from the end.
+    fn take(&self, grain: usize, from_begin: bool) -> Option<Range<usize>> {
+        let mut bits = self.0.load(Ordering::Acquire);
+        loop {
+            let run = Self::of_bits(bits);
+            if run.is_empty() {
+                return None;
+            }
+            let count = grain.min(run.len());
+            let (taken, left) = if from_begin {
+                (run.start..run.start + count, run.start + count..run.end)
+            } else {
+                (run.end - count..run.end, run.start..run.end - count)
+            };
+            let left = Self::bits(&left);
+            match self.0.compare_exchange_weak(bits, left, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Some(taken),
+                Err(now) => bits = now,
+            }
+        }
+    }
 }
 
 // SAFETY: `job` is written by the caller of `run` alone, before the ticket that offers its parts is
@@ -154,6 +197,7 @@ impl Pool {
             failed: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             sleeping: (0..=wanted).map(|_| AtomicBool::new(false)).collect(),
+            runs: (0..=wanted).map(|_| Run(AtomicU64::new(0))).collect(),
         });
         let workers = (0..wanted).map_while(|at| spawn(at, &shared)).collect();
         Self { shared, workers, number: 0 }
@@ -201,6 +245,36 @@ impl Pool {
             wait(flag, finished);
         }
         assert!(!shared.failed.swap(false, Ordering::Relaxed), "a part of the job panicked");
+    }
+
+    /// Calls `job` with ranges of at most `grain` numbers, which together are every number below `count` once. Each
+    /// thread goes through a run of its own from begin to end, as memory is read fastest, and then helps the
+    /// others from the ends of theirs; who does not come or stops holds up one grain at most.
+    ///
+    /// # Panics
+    /// When `job` panicked, `grain` is zero, or there are more than 2^32 numbers.
+    pub(crate) fn run_ranges(
+        &mut self,
+        count: usize,
+        grain: usize,
+        job: &(dyn Fn(Range<usize>) + Sync),
+    ) {
+        assert!(grain > 0 && u32::try_from(count).is_ok(), "{count} numbers by {grain}");
+        let (shared, threads) = (Arc::clone(&self.shared), self.threads());
+        for (at, run) in shared.runs.iter().enumerate() {
+            let own = count * at.min(threads) / threads..count * (at + 1).min(threads) / threads;
+            run.0.store(Run::bits(&own), Ordering::Release);
+        }
+        let runs = &shared.runs;
+        self.run(threads.min(count), &move |own| {
+            while let Some(range) = runs[own].take(grain, true) {
+                job(range);
+            }
+            while let Some(fullest) = runs.iter().max_by_key(|run| run.left()) {
+                let Some(range) = fullest.take(grain, false) else { break };
+                job(range);
+            }
+        });
     }
 
     /// Calls `job` with every piece of `width` of the values and its number, on all threads; the last
@@ -317,6 +391,35 @@ mod tests {
             });
         }
         assert_eq!(sum.load(Ordering::Relaxed), 3000 * 21);
+    }
+
+    #[test]
+    fn ranges_are_every_number_once_and_no_longer_than_the_grain() {
+        for (threads, count, grain) in
+            [(1, 10, 3), (2, 1, 4), (3, 0, 1), (3, 2, 1), (4, 1000, 7), (2, 4096, 1)]
+        {
+            let counts: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
+            Pool::new(threads).run_ranges(count, grain, &|range| {
+                assert!(!range.is_empty() && range.len() <= grain);
+                range.for_each(|at| _ = counts[at].fetch_add(1, Ordering::Relaxed));
+            });
+            assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1), "{count}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_done_takes_over_what_a_held_up_thread_left() {
+        let (seen, held) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Pool::new(2).run_ranges(1000, 1, &|range| {
+            // One thread holds its first grain until all others are done.
+            if !held.swap(true, Ordering::SeqCst) {
+                while seen.load(Ordering::SeqCst) < 999 {
+                    std::thread::yield_now();
+                }
+            }
+            seen.fetch_add(range.len(), Ordering::SeqCst);
+        });
+        assert_eq!(seen.load(Ordering::SeqCst), 1000);
     }
 
     #[test]

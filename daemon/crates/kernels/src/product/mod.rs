@@ -23,8 +23,10 @@ const NEAR: usize = 24 << 10;
 /// looks ahead by itself (on Emerald Rapids 28 GB/s instead of 18; 2 and 8 KiB did best of 1 to 8).
 #[cfg(target_arch = "x86_64")]
 const AHEAD: usize = 8 << 10;
-/// Parts of a product per thread: more even out unequal threads, fewer hand over less.
-const PARTS: usize = 6;
+/// Grains of a product of many rows per thread: more even out unequal threads, fewer hand over less.
+const GRAINS: usize = 8;
+/// Bytes of weights that a single row's grain has at least: a thread takes one in a microsecond.
+const GRAIN: usize = 16 << 10;
 
 /// A map among those that read the same rows, and where its outputs go.
 #[derive(Debug, Clone, Copy)]
@@ -74,15 +76,19 @@ pub fn multiply(
         return in_tiles(cpu, parts, x, &Target { to: out.as_mut_ptr(), stride });
     }
     let tiles = starts[parts.len()];
-    let shares = tiles.min(cpu.threads() * PARTS);
+    let grain = if x.rows == 1 {
+        let bytes: usize = parts.iter().map(|part| part.matrix.size()).sum();
+        (GRAIN * tiles / bytes.max(1)).max(1)
+    } else {
+        tiles.div_ceil(cpu.threads() * GRAINS)
+    };
     let (isa, target) = (cpu.isa, Target { to: out.as_mut_ptr(), stride });
     let (rows_near, target) = ((NEAR / x.width).next_multiple_of(PANEL).max(2 * PANEL), &target);
     let starts = &starts;
-    cpu.pool.run(shares, &move |share| {
-        let (from, to) = (tiles * share / shares, tiles * (share + 1) / shares);
+    cpu.pool.run_ranges(tiles, grain, &move |range| {
         for first in (0..x.rows).step_by(rows_near) {
             let rows = first..(first + rows_near).min(x.rows);
-            for tile in from..to {
+            for tile in range.clone() {
                 let at = starts.partition_point(|start| *start <= tile) - 1;
                 tile_rows(isa, &parts[at], tile - starts[at], x, rows.clone(), target);
             }
@@ -99,14 +105,13 @@ fn in_tiles(cpu: &mut Cpu, parts: &[Part<'_>], x: &Activations, target: &Target)
             .enumerate()
             .flat_map(|(at, part)| (0..part.matrix.tiles()).step_by(2).map(move |tile| (at, tile)))
             .collect();
-        let shares = pairs.len().min(cpu.threads() * PARTS);
+        let grain = pairs.len().div_ceil(cpu.threads() * GRAINS);
         let (isa, rooms, pairs) = (cpu.isa, &cpu.lines, &pairs);
-        cpu.pool.run(shares, &move |share| {
+        cpu.pool.run_ranges(pairs.len(), grain, &move |range| {
             // They are there: rows are rounded for them nowhere else.
             let Some(mut tiles) = crate::amx::Machine::take() else { return };
             let mut room = rooms.take();
-            let (from, to) = (pairs.len() * share / shares, pairs.len() * (share + 1) / shares);
-            for (at, first) in &pairs[from..to] {
+            for (at, first) in &pairs[range] {
                 tiles::pair(&mut tiles, isa, (&parts[*at], *first), x, target, &mut room);
             }
             rooms.put_back(room);
@@ -132,12 +137,18 @@ fn tile_rows(
         bias[..count].copy_from_slice(&values[first..first + count]);
     }
     let put = |row: usize, outputs: &Outputs| {
-        for (lane, (value, bias)) in outputs.iter().zip(&bias).take(count).enumerate() {
-            // SAFETY: `multiply` checked that row and column lie within `out`; this tile of this row is
-            // written here alone.
-            #[expect(unsafe_code, reason = "outputs are shared out by tiles")]
-            unsafe {
-                *target.to.add(row * target.stride + part.at + first + lane) = value + bias;
+        let mut sums = *outputs;
+        sums.iter_mut().zip(&bias).for_each(|(sum, bias)| *sum += bias);
+        // SAFETY: `multiply` checked that row and column lie within `out`; this tile of this row is
+        // written here alone.
+        #[expect(unsafe_code, reason = "outputs are shared out by tiles")]
+        unsafe {
+            let to = target.to.add(row * target.stride + part.at + first);
+            if count == TILE {
+                // Of a known size: no call.
+                to.cast::<Outputs>().write_unaligned(sums);
+            } else {
+                std::ptr::copy_nonoverlapping(sums.as_ptr(), to, count);
             }
         }
     };
