@@ -193,7 +193,8 @@ const ROUNDER: f32 = 12_582_912.0;
 /// The largest magnitude; NaN where there is one. Without their signs, floats are in the order of their bits.
 #[inline(always)]
 fn largest(values: &[f32; BLOCK]) -> f32 {
-    let mut most = values.map(|value| value.to_bits() & 0x7fff_ffff);
+    let mut most = [0u32; BLOCK];
+    most.iter_mut().zip(values).for_each(|(most, value)| *most = value.to_bits() & 0x7fff_ffff);
     for half in [16, 8, 4, 2, 1] {
         for at in 0..half {
             most[at] = most[at].max(most[at + half]);

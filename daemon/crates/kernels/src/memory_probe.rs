@@ -7,9 +7,6 @@ use crate::{Cpu, Isa};
 const LANES: usize = 32;
 /// Lanes' words of a grain: 64 KiB.
 const GRAIN: usize = 256;
-/// Bytes between what is summed and what is asked for, as in the products of single rows.
-#[cfg(target_arch = "x86_64")]
-const AHEAD: usize = 8 << 10;
 
 /// Memory that is read as weights are: in large pages where the system has some, by all threads, each from begin to
 /// end of a part of its own, ahead of what the machine looks ahead by itself.
@@ -55,6 +52,8 @@ fn add_up(words: &[[u64; LANES]], to: &mut u64) {
         #[cfg(target_arch = "x86_64")]
         for line in 0..LANES / 8 {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+
+            use crate::product::AHEAD;
             let at = words.as_ptr().cast::<i8>().wrapping_add(AHEAD + line * 64);
             // SAFETY: a prefetch reads nothing that the program sees, whatever the address.
             #[expect(unsafe_code, reason = "an instruction")]

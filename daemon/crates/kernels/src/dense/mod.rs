@@ -18,6 +18,7 @@ pub use weights::Dense;
 use weights::{TILE, Values};
 
 use crate::elementwise::{chosen, gelu};
+use crate::product::GRAIN;
 use crate::{Cpu, Isa};
 
 /// Parts of a product per thread: more even out unequal threads, fewer hand over less.
@@ -123,6 +124,13 @@ pub fn product(cpu: &mut Cpu, dense: &Dense, x: Input<'_>, rows: usize, out: Out
     #[cfg(target_arch = "x86_64")]
     if cpu.isa == Isa::Amx && tiled::pays(dense, rows) {
         return tiled::product(cpu, (dense, &x, rows), &target, &crate::amx::Machine::take);
+    }
+    if rows == 1 {
+        let (isa, target, x) = (cpu.isa, &target, &x);
+        let grain = (GRAIN * dense.tiles() / dense.bytes().max(1)).max(1);
+        return cpu.pool.run_ranges(dense.tiles(), grain, &move |tiles| {
+            piece_on(isa, &Piece { dense, x, tiles, rows: 0..1 }, target);
+        });
     }
     let (rows_at_once, tiles_at_once) = at_once(cpu.isa);
     let groups = dense.tiles().div_ceil(tiles_at_once);
@@ -297,7 +305,9 @@ impl Target {
             self.finish(&mut values, to);
             *to = values;
             if let Some(Ok(also)) = also.map(<&mut Outputs>::try_from) {
-                *also = values.map(|value| leaky(value, self.slope));
+                for (also, value) in also.iter_mut().zip(&values) {
+                    *also = leaky(*value, self.slope);
+                }
             }
             return;
         }

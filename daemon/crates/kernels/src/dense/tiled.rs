@@ -3,7 +3,10 @@
 //! Rows are split once for all taps; weights are split as they are needed, for some hundred rows each time.
 //! Infinite values and those that round to one become NaN.
 
+use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
 use std::ops::Range;
+
+use half::f16;
 
 use super::weights::{Dense, TILE, Values};
 use super::{Input, Isa, Outputs, PARTS, Target};
@@ -103,12 +106,41 @@ fn split_weights(dense: &Dense, tiles: Range<usize>, steps: Range<usize>, to: &m
     }
 }
 
+/// Asks for the weights of some steps of tiles, for the second cache.
+fn ask_for(dense: &Dense, tiles: Range<usize>, steps: Range<usize>) {
+    let of_tap = dense.inputs.div_ceil(STEP);
+    // Inputs of all taps lie one behind the other.
+    let input = |step: usize| step / of_tap * dense.inputs + step % of_tap * STEP;
+    for tile in tiles {
+        let of_tile = tile * dense.taps * dense.inputs;
+        let (from, to) =
+            ((of_tile + input(steps.start)) * TILE, (of_tile + input(steps.end)) * TILE);
+        let (begin, size) = match &dense.values {
+            Values::Single(all) => (all.as_ptr().wrapping_add(from).cast::<i8>(), size_of::<f32>()),
+            Values::Half(all) => (all.as_ptr().wrapping_add(from).cast::<i8>(), size_of::<f16>()),
+        };
+        for line in (0..(to - from) * size).step_by(ROW_BYTES) {
+            // SAFETY: a prefetch reads nothing that the program sees, whatever the address.
+            #[expect(unsafe_code, reason = "an instruction")]
+            unsafe {
+                _mm_prefetch::<_MM_HINT_T1>(begin.wrapping_add(line));
+            }
+        }
+    }
+}
+
 /// Sixteen weights of a tile.
 #[inline(always)]
 fn sixteen(values: &Values, at: usize) -> Outputs {
     match values {
         Values::Single(all) => all[at..].first_chunk().copied().unwrap_or_default(),
-        Values::Half(all) => all[at..].first_chunk::<TILE>().copied().unwrap_or_default().map(wide),
+        Values::Half(all) => {
+            let halves = all[at..].first_chunk::<TILE>().copied().unwrap_or_default();
+            let mut values = [0.0; TILE];
+            // Not `map`, which is no part of the caller, whose instructions are wider.
+            values.iter_mut().zip(halves).for_each(|(value, half)| *value = wide(half));
+            values
+        }
     }
 }
 
@@ -217,6 +249,13 @@ impl Part<'_> {
             chosen!(isa, split_weights(
                 dense: &Dense, columns: Range<usize>, of: Range<usize>, to: &mut [f32]
             ));
+            // While these are multiplied the next ones come.
+            if some.end < steps {
+                ask_for(dense, self.tiles.clone(), some.end..(some.end + STEPS).min(steps));
+            } else {
+                let next = self.tiles.end..(self.tiles.end + 2).min(dense.tiles());
+                ask_for(dense, next, 0..STEPS.min(steps));
+            }
             let mut offsets = [0; STEPS];
             for (step, offset) in some.clone().zip(&mut offsets) {
                 let (tap, step) = (step / self.split.steps, step % self.split.steps);
@@ -332,8 +371,9 @@ pub(super) fn product<T: Tiles>(
     let scratch = &cpu.scratch;
     // A share's panels one after another: a job has not too many parts, whatever the rows.
     let shares = pairs * panels.min(1024);
-    cpu.pool.run(shares, &move |share| {
-        let (pair, share) = (share % pairs, share / pairs);
+    // One share at a time; neighbours are neighbouring tiles, whose weights are asked for ahead.
+    cpu.pool.run_ranges(shares, 1, &move |share| {
+        let (pair, share) = (share.start % pairs, share.start / pairs);
         let Some(mut machine) = take() else { return };
         let mut room = scratch.take();
         let of_share = shares / pairs;

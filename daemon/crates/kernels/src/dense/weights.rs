@@ -4,6 +4,8 @@
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 
+use crate::pages;
+
 /// Outputs of a tile: two registers of AVX2.
 pub(super) const TILE: usize = 16;
 
@@ -123,8 +125,14 @@ pub(super) fn whole_tiles(bias: Option<&[f32]>) -> Vec<f32> {
 impl Values {
     fn of(values: Vec<f32>) -> Self {
         let mut half = vec![f16::ZERO; values.len()];
+        pages::large(&mut half);
         half.convert_from_f32_slice(&values);
         let same = |(half, value): (&f16, &f32)| half.to_f32().to_bits() == value.to_bits();
-        if half.iter().zip(&values).all(same) { Self::Half(half) } else { Self::Single(values) }
+        if half.iter().zip(&values).all(same) {
+            pages::collapse(&half);
+            return Self::Half(half);
+        }
+        pages::collapse(&values);
+        Self::Single(values)
     }
 }

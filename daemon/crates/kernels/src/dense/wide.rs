@@ -3,13 +3,14 @@
 //! each other.
 
 use std::arch::x86_64::{
-    __m512, _mm256_loadu_si256, _mm512_add_ps, _mm512_cvtph_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-    _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    __m512, _MM_HINT_T0, _mm_prefetch, _mm256_loadu_si256, _mm512_add_ps, _mm512_cvtph_ps,
+    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
 use half::f16;
 
 use super::{Outputs, Piece, TILE, Target, Values};
+use crate::product::AHEAD;
 
 /// Rows whose sums fill the registers.
 pub(super) const ROWS: usize = 14;
@@ -65,9 +66,11 @@ struct Group {
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")]
 pub(super) unsafe fn piece(piece: &Piece<'_>, target: &Target) {
     let size = piece.dense.taps * piece.dense.inputs * TILE;
+    // A single row's weights are read in the order in which they lie.
+    let side_by_side = if piece.rows.len() == 1 { 1 } else { TILES };
     let mut tile = piece.tiles.start;
     while tile < piece.tiles.end {
-        let next = (tile + TILES).min(piece.tiles.end);
+        let next = (tile + side_by_side).min(piece.tiles.end);
         let at = tile * size..next * size;
         // SAFETY: the caller's promise; the weights are those of the tiles.
         unsafe {
@@ -192,6 +195,12 @@ unsafe fn sum<W: Weight, const R: usize, const H: usize, const U: usize>(
             let mut x = x.add(t * tap);
             let whole = inputs / U;
             for _ in 0..whole {
+                if R == 1 && H == 1 {
+                    for line in (0..U * TILE * size_of::<W>()).step_by(64) {
+                        let at = weights.cast::<i8>().wrapping_add(AHEAD + line);
+                        _mm_prefetch::<_MM_HINT_T0>(at);
+                    }
+                }
                 for u in 0..U {
                     step::<W, R, H>(&mut sums[u], (weights.add(u * TILE), size), (x.add(u), row));
                 }

@@ -2,13 +2,14 @@
 //! share the inputs out over several sums instead, so that additions do not wait for each other.
 
 use std::arch::x86_64::{
-    __m256, _mm_loadu_si128, _mm256_add_ps, _mm256_broadcast_ss, _mm256_cvtph_ps, _mm256_fmadd_ps,
-    _mm256_loadu_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+    __m256, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm256_add_ps, _mm256_broadcast_ss,
+    _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps, _mm256_storeu_ps,
 };
 
 use half::f16;
 
 use super::{Outputs, Piece, TILE, Target, Values};
+use crate::product::AHEAD;
 
 /// Outputs of a register.
 const LANES: usize = 8;
@@ -130,6 +131,12 @@ unsafe fn sum<W: Weight, const R: usize, const H: usize, const U: usize>(
             let mut x = x.add(t * tap);
             let whole = inputs / U;
             for _ in 0..whole {
+                if R == 1 && H == 2 {
+                    for line in (0..U * TILE * size_of::<W>()).step_by(64) {
+                        let at = weights.cast::<i8>().wrapping_add(AHEAD + line);
+                        _mm_prefetch::<_MM_HINT_T0>(at);
+                    }
+                }
                 for u in 0..U {
                     step::<W, R, H>(&mut sums[u], weights.add(u * TILE), x.add(u), row);
                 }

@@ -22,11 +22,11 @@ const NEAR: usize = 24 << 10;
 /// Bytes between what is multiplied and what is asked for: a single row reads memory faster than the machine
 /// looks ahead by itself (on Emerald Rapids 28 GB/s instead of 18; 2 and 8 KiB did best of 1 to 8).
 #[cfg(target_arch = "x86_64")]
-const AHEAD: usize = 8 << 10;
+pub(crate) const AHEAD: usize = 8 << 10;
 /// Grains of a product of many rows per thread: more even out unequal threads, fewer hand over less.
 const GRAINS: usize = 8;
 /// Bytes of weights that a single row's grain has at least: a thread takes one in a microsecond.
-const GRAIN: usize = 16 << 10;
+pub(crate) const GRAIN: usize = 16 << 10;
 
 /// A map among those that read the same rows, and where its outputs go.
 #[derive(Debug, Clone, Copy)]
