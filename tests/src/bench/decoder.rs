@@ -174,20 +174,29 @@ fn one(bench: &Bench, what: &str, path: &Path, peer_file: &Path) -> anyhow::Resu
         }
     }
     drop(memory);
-    let (busy, alone) = decode_beside_others(&mut model, threads)?;
+    let (beside, alone) = decode_beside_others(&mut model, threads)?;
     let per_token = model.bytes_per_token() as f64;
     read.sort_by(f64::total_cmp);
     let roof = read[read.len() / 2] * 1e9 / per_token;
     let prefill = (median(&ours, |s| s.prefill), "tokens/s");
     let decode = (median(&ours, |s| s.decode), "tokens/s");
     let read = format!("{what}: decode of {NEW}, {:.0} MB a token", per_token / 1e6);
+    let busy = format!("{what}: decode beside a busy process a core");
     let mut rows = vec![
         Row::plain(format!("{what}: load"), load, "ms"),
         Row::beside(read.clone(), decode, (roof, "reading every weight from memory")),
         Row::beside(
-            format!("{what}: decode beside a busy process a core"),
-            (busy, "tokens/s"),
-            (alone / 2.0, "half of what it is alone"),
+            busy.clone(),
+            (beside.decode, "tokens/s"),
+            (alone.decode / 2.0, "half of what it is alone"),
+        ),
+        Row::beside(
+            busy,
+            (beside.decode, "tokens/s"),
+            (
+                alone.decode * beside.processors / alone.processors,
+                "as much as its processor time allows",
+            ),
         ),
     ];
     rows.extend(first_tokens(&mut model, what, prefill.0, 20.0)?);
@@ -282,19 +291,48 @@ impl Drop for Busy {
     }
 }
 
-/// Tokens per second with a busy process for every thread, and without before and after: the middle of some runs.
-fn decode_beside_others(model: &mut IntegerDecoder, threads: usize) -> anyhow::Result<(f64, f64)> {
-    let mut runs = |count: usize| -> anyhow::Result<Vec<Speed>> {
-        (0..count).map(|_| decode(model)).collect()
-    };
-    let mut alone = runs(ROUNDS / 2)?;
+/// How decoding goes, and the processor time it gets.
+struct Going {
+    /// Tokens per second, the middle of some runs.
+    decode: f64,
+    /// Processors in use over all runs.
+    processors: f64,
+}
+
+impl Going {
+    fn measure(model: &mut IntegerDecoder, runs: usize) -> anyhow::Result<Self> {
+        let (start, used) = (Instant::now(), processor_seconds()?);
+        let speeds: Vec<Speed> = (0..runs).map(|_| decode(model)).collect::<Result<_, _>>()?;
+        let processors = (processor_seconds()? - used) / start.elapsed().as_secs_f64();
+        Ok(Self { decode: median(&speeds, |speed| speed.decode), processors })
+    }
+}
+
+/// Processor time of this process so far, from proc_pid_stat(5).
+fn processor_seconds() -> anyhow::Result<f64> {
+    /// Clock ticks a second of that file, on every Linux.
+    const TICKS: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // Behind the name, which may hold anything: `utime` and `stime` are the 12th and 13th.
+    let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
+    let ticks: Vec<f64> =
+        behind.split_whitespace().skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
+    ensure!(ticks.len() == 2, "/proc/self/stat is short");
+    Ok(ticks.iter().sum::<f64>() / TICKS)
+}
+
+/// Decoding with a busy process for every thread, and alone.
+fn decode_beside_others(
+    model: &mut IntegerDecoder,
+    threads: usize,
+) -> anyhow::Result<(Going, Going)> {
+    let alone = Going::measure(model, ROUNDS)?;
     let others: Vec<Busy> = (0..threads).map(|_| Busy::start()).collect::<Result<_, _>>()?;
     // The system finds a core for each of them.
     std::thread::sleep(Duration::from_millis(500));
-    let beside = runs(ROUNDS)?;
+    let beside = Going::measure(model, ROUNDS)?;
     drop(others);
-    alone.extend(runs(ROUNDS / 2 + 1)?);
-    Ok((median(&beside, |speed| speed.decode), median(&alone, |speed| speed.decode)))
+    Ok((beside, alone))
 }
 
 fn speed(model: &mut IntegerDecoder) -> anyhow::Result<Speed> {
@@ -354,6 +392,15 @@ mod tests {
         let square = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>();
         let off = square(&mut got.iter().zip(want).map(|(g, w)| g - w));
         (off / square(&mut want.iter().copied())).sqrt()
+    }
+
+    #[test]
+    fn processor_time_is_what_was_used() {
+        let (start, before) = (Instant::now(), processor_seconds().unwrap());
+        while start.elapsed() < Duration::from_millis(300) {}
+        let used = processor_seconds().unwrap() - before;
+        // Other tests of this process may use more; a loaded machine gives less, but some.
+        assert!(used >= 0.02, "{used}");
     }
 
     #[test]
