@@ -15,16 +15,28 @@ use super::sound_alike::SoundAlike;
 /// Less than this many samples (60 ms) hold no word.
 const SHORTEST: usize = 960;
 
-/// Samples of 16 kHz in a row of the model's output (60 ms), and in half a row, by which sound begins
-/// before its row.
-const ROW: u64 = 960;
-const LEAD: u64 = ROW / 2;
+/// Hops in a row of the model's output; its sound begins half a row before it.
+const ROW_HOPS: u64 = 6;
+/// Samples of a row of the filterbank that is asked what recurs.
+const FBANK_ROW: u64 = 160;
 
 /// Silence before and behind a sound that is compared, samples: the models were trained with some, and miss what begins
 /// with the sound itself.
 const AROUND: usize = 1600;
-/// How much slower the second look is than the sound.
-const SLOWER: f64 = 1.3;
+
+/// A way to look at a sound.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    /// How much slower it is played; its pitch falls with it.
+    slower: f64,
+    /// Samples from frame to frame; with less than 160 it is heard slower at the same pitch.
+    hop: usize,
+}
+
+/// The sound itself.
+const PLAIN: Look = Look { slower: 1.0, hop: 160 };
+/// Looks besides [`PLAIN`]. Slower, what is said twice in a few rows has room for both.
+const MORE_LOOKS: [Look; 2] = [Look { slower: 1.3, hop: 160 }, Look { slower: 1.0, hop: 123 }];
 
 /// A SenseVoice model.
 #[derive(Debug)]
@@ -73,27 +85,24 @@ impl Recognizer for SenseVoiceRecognizer {
         pcm: &[f32],
         wanted: &[Wanted],
     ) -> Result<Option<Agreement>, RecognizerError> {
-        let Some(first) = self.look(pcm, wanted, 1.0)? else { return Ok(None) };
-        // Slower, what is said twice in a few rows has room for both.
-        let slow = slowed(pcm).map_err(|e| RecognizerError {
-            message: e.to_string(),
-            kind: companion_types::Kind::kind(&e),
-        })?;
-        let second = self.look(&slow, wanted, SLOWER)?;
-        Ok(Some(match second {
-            Some(second) => first.averaged(&second),
-            None => first,
-        }))
+        let Some(first) = self.look(PLAIN, pcm, wanted)? else { return Ok(None) };
+        let mut more = Vec::new();
+        for look in MORE_LOOKS {
+            more.extend(self.look(look, pcm, wanted)?);
+        }
+        let mut agreement = first.averaged(&more);
+        self.compare(pcm, &mut agreement)?;
+        Ok(Some(agreement))
     }
 }
 
 impl SenseVoiceRecognizer {
-    /// How far a sound that was made `slower` says what it should.
+    /// How far a sound says what it should.
     fn look(
         &mut self,
+        look: Look,
         pcm: &[f32],
         wanted: &[Wanted],
-        slower: f64,
     ) -> Result<Option<Agreement>, RecognizerError> {
         let vocabulary = self.model.vocabulary();
         let words: Vec<TokenSets> =
@@ -101,9 +110,11 @@ impl SenseVoiceRecognizer {
         let known: Vec<TokenSets> = words.iter().filter(|w| !w.is_empty()).cloned().collect();
         let options = SenseVoiceOptions { itn: false, ..SenseVoiceOptions::default() };
         let quiet = vec![0.0; AROUND];
-        let sound = [&quiet[..], pcm, &quiet[..]].concat();
-        let forced = self.model.force(&sound, &known, &options).map_err(|e| failed(&e))?;
-        let Some(forced) = forced else { return Ok(None) };
+        let slow =
+            if look.slower > 1.0 { slowed(pcm).map_err(|e| unheard(&e))? } else { pcm.to_vec() };
+        let sound = [&quiet[..], &slow, &quiet[..]].concat();
+        let forced = self.model.force_every(look.hop, &sound, &known, &options);
+        let Some(forced) = forced.map_err(|e| failed(&e))? else { return Ok(None) };
         #[expect(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
@@ -111,8 +122,9 @@ impl SenseVoiceRecognizer {
             reason = "clauses are short"
         )]
         let sample = |row: usize| {
-            let at = (row as u64 * ROW).saturating_sub(LEAD + AROUND as u64);
-            ((at as f64 / slower) as u64).min((pcm.len() as f64 / slower) as u64)
+            let long = ROW_HOPS * look.hop as u64;
+            let at = (row as u64 * long).saturating_sub(long / 2 + AROUND as u64);
+            ((at as f64 / look.slower) as u64).min(pcm.len() as u64)
         };
         let mut agreement = Agreement::default();
         let mut found = forced.words.iter().zip(&forced.more);
@@ -128,17 +140,32 @@ impl SenseVoiceRecognizer {
             last = sample(word.rows.end);
             agreement.added.push(*more);
             agreement.wanted.push(Found {
-                kind: one.kind(),
                 start: sample(word.rows.start),
                 end: last,
                 probability: word.probability,
                 without: word.without,
                 other: word.other,
                 again: word.again,
+                most_again: word.again,
+                ..Found::sure(one.kind(), last)
             });
         }
         agreement.added.push(forced.more.last().copied().unwrap_or(f32::NEG_INFINITY));
         Ok(Some(agreement))
+    }
+
+    /// How far what is between the neighbours of each wanted one says the same twice.
+    fn compare(&mut self, pcm: &[f32], agreement: &mut Agreement) -> Result<(), RecognizerError> {
+        let recurrence = self.model.recurrence(pcm).map_err(|e| failed(&e))?;
+        let row = |sample: u64| usize::try_from(sample / FBANK_ROW).unwrap_or(usize::MAX);
+        let middles: Vec<usize> =
+            agreement.wanted.iter().map(|one| row(u64::midpoint(one.start, one.end))).collect();
+        for (place, found) in agreement.wanted.iter_mut().enumerate() {
+            let before = place.checked_sub(1).map_or(0, |before| middles[before]);
+            let behind = middles.get(place + 1).copied().unwrap_or(usize::MAX);
+            found.recurs = recurrence.within(before..behind);
+        }
+        Ok(())
     }
 }
 
@@ -148,6 +175,10 @@ fn slowed(pcm: &[f32]) -> Result<Vec<f32>, AudioError> {
     let mut slow = resampler.push(pcm)?;
     slow.extend(resampler.finish()?);
     Ok(slow)
+}
+
+fn unheard(error: &AudioError) -> RecognizerError {
+    RecognizerError { kind: companion_types::Kind::kind(error), message: error.to_string() }
 }
 
 fn failed(error: &EngineError) -> RecognizerError {

@@ -35,10 +35,10 @@ class Clause:
         clip = lambda v: float(np.clip(v, LEAST, MOST))
         self.added.append([1, clip(values[0]), place == 0, place == count])
         if len(values) > 1:
-            _, without, other, again, sure = values
+            _, without, other, again, sure, _, _, most_again, recurs = values
             sure = max(sure, -12.0)
             self.swallowed.append([1, clip(without), clip(without - max(other, 0)), sure])
-            self.repeated.append([1, clip(again), clip(other), sure])
+            self.repeated.append([1, clip(again), clip(other), sure, clip(most_again), recurs])
 
     def target(self, slip: str) -> int | None:
         """The place of the slip where this clause has one of the kind."""
@@ -52,7 +52,7 @@ def read(paths: list[Path]) -> list[Clause]:
         for line in path.read_text().splitlines():
             clause, fault, at, kind, place, count, *values = line.split("\t")
             one = clauses.setdefault((path, clause, fault), Clause(fault, int(at), kind))
-            one.line(int(place), int(count), [float(v) for v in values[:5]])
+            one.line(int(place), int(count), [float(v) for v in values])
     return list(clauses.values())
 
 

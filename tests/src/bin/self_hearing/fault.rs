@@ -68,7 +68,11 @@ pub(crate) fn said(fault: Fault, text: &str, other: &str, random: &mut Random) -
         }
         Fault::Leaks => {
             let leaked: Vec<String> = units(other).into_iter().take(3).collect();
-            at = if random.below(2) == 0 { 0 } else { all.len() };
+            at = match random.below(3) {
+                0 => 0,
+                1 => all.len(),
+                _ => at.max(1),
+            };
             all.splice(at..at, leaked);
         }
     }
@@ -112,7 +116,19 @@ mod tests {
         assert_eq!([words(Fault::Swallows), words(Fault::Stutters)], [3, 5]);
         assert_eq!([words(Fault::Repeats), words(Fault::Leaks)], [6, 7]);
         let (text, at) = once(Fault::Leaks);
-        assert!(matches!(at, Some(0 | 4)) && text.contains("good night my "), "{text}");
+        assert!(at.is_some_and(|at| at <= 4) && text.contains("good night my "), "{text}");
+    }
+
+    #[test]
+    fn leaks_come_at_the_begin_at_the_end_and_in_the_middle() {
+        let mut random = Random(7);
+        let mut at = || said(Fault::Leaks, "i like tea", "good night my dear", &mut random).at;
+        let mut counts = [0; 4];
+        for _ in 0..300 {
+            counts[at().unwrap()] += 1;
+        }
+        assert!(counts.iter().all(|n| *n > 20), "{counts:?}");
+        assert!(counts[0] > 70 && counts[3] > 70, "{counts:?}");
     }
 
     #[test]

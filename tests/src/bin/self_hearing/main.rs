@@ -237,13 +237,15 @@ fn write_evidence(
         match found {
             Some(f) => writeln!(
                 out,
-                "\t{:.3}\t{:.3}\t{:.3}\t{:.3}\t{}\t{}",
+                "\t{:.3}\t{:.3}\t{:.3}\t{:.3}\t{}\t{}\t{:.3}\t{:.3}",
                 f.without,
                 f.other,
                 f.again,
                 f.probability.max(1e-9).ln(),
                 f.start,
-                f.end
+                f.end,
+                f.most_again,
+                f.recurs
             )?,
             None => writeln!(out)?,
         }

@@ -187,16 +187,25 @@ impl Fbank {
     /// How many whole frames `samples` hold.
     #[must_use]
     pub fn frames(&self, samples: usize) -> usize {
+        self.frames_every(self.settings.hop_samples(), samples)
+    }
+
+    /// How many of them `samples` hold when one begins every `hop` samples.
+    fn frames_every(&self, hop: usize, samples: usize) -> usize {
         match samples.checked_sub(self.settings.frame_samples()) {
-            Some(rest) => 1 + rest / self.settings.hop_samples(),
+            Some(rest) => 1 + rest / hop.max(1),
             None => 0,
         }
     }
 
     /// Appends the rows of all whole frames of `pcm` (-1..1) to `rows`, and says how many.
     pub fn append(&mut self, pcm: &[f32], rows: &mut Vec<f32>) -> usize {
-        let (length, hop) = (self.settings.frame_samples(), self.settings.hop_samples());
-        let (count, bins) = (self.frames(pcm.len()), self.settings.mel_bins);
+        self.append_every(self.settings.hop_samples(), pcm, rows)
+    }
+
+    fn append_every(&mut self, hop: usize, pcm: &[f32], rows: &mut Vec<f32>) -> usize {
+        let (length, hop) = (self.settings.frame_samples(), hop.max(1));
+        let (count, bins) = (self.frames_every(hop, pcm.len()), self.settings.mel_bins);
         let begin = rows.len();
         rows.resize(begin + count * bins, 0.0);
         for (index, row) in rows[begin..].chunks_exact_mut(bins).enumerate() {
@@ -211,6 +220,15 @@ impl Fbank {
     /// # Errors
     /// When there are fewer than two samples.
     pub fn clip(&mut self, pcm: &[f32]) -> Result<Vec<f32>, EngineError> {
+        self.clip_every(self.settings.hop_samples(), pcm)
+    }
+
+    /// Rows of a whole clip, one every `hop` samples in place of the settings' hop: with a shorter one the sound is
+    /// stretched in time, its pitch kept.
+    ///
+    /// # Errors
+    /// As [`Self::clip`].
+    pub fn clip_every(&mut self, hop: usize, pcm: &[f32]) -> Result<Vec<f32>, EngineError> {
         if pcm.len() < 2 {
             return Err(EngineError::Input {
                 what: "audio",
@@ -222,7 +240,7 @@ impl Fbank {
             rows.resize(self.settings.mel_bins, 0.0);
             Frame::new(&self.settings, pcm.len()).row(pcm, &mut rows);
         } else {
-            self.append(pcm, &mut rows);
+            self.append_every(hop, pcm, &mut rows);
         }
         Ok(rows)
     }
@@ -246,6 +264,21 @@ mod tests {
         let counts: Vec<usize> =
             [0, 399, 400, 559, 560, 1_000].map(|n| fbank.frames(n)).into_iter().collect();
         assert_eq!(counts, [0, 0, 1, 1, 2, 4]);
+    }
+
+    #[test]
+    fn a_shorter_hop_gives_more_rows_and_the_same_where_they_meet() {
+        let mut fbank = Fbank::new(FbankSettings::default()).unwrap();
+        let chirp: Vec<f32> =
+            (0..4_000u16).map(|i| (f32::from(i).powf(1.4) * 0.003).sin()).collect();
+        let (all, half) = (fbank.clip(&chirp).unwrap(), fbank.clip_every(80, &chirp).unwrap());
+        assert_eq!(half.len() / 80, 2 * (all.len() / 80) - 1 + 1);
+        for (row, twice) in all.chunks(80).zip(half.chunks(160)) {
+            assert_eq!(row, &twice[..80]);
+        }
+        assert_eq!(fbank.clip_every(160, &chirp).unwrap(), all);
+        // No hop at all is one of a sample.
+        assert_eq!(fbank.clip_every(0, &chirp[..402]).unwrap().len(), 3 * 80);
     }
 
     #[test]

@@ -66,12 +66,20 @@ impl Frontend {
     /// # Errors
     /// When there are fewer than two samples.
     pub fn fbank(&mut self, pcm: &[f32]) -> Result<Features, EngineError> {
+        self.fbank_every(self.settings.fbank.hop_samples(), pcm)
+    }
+
+    /// Filterbank rows of a clip, one every `hop` samples in place of the settings' hop.
+    ///
+    /// # Errors
+    /// As [`Self::fbank`].
+    pub fn fbank_every(&mut self, hop: usize, pcm: &[f32]) -> Result<Features, EngineError> {
         let values = if self.settings.dither > 0.0 {
             let mut noisy = pcm.to_vec();
             Dither::new().add(&mut noisy, self.settings.dither / 32_768.0);
-            self.fbank.clip(&noisy)?
+            self.fbank.clip_every(hop, &noisy)?
         } else {
-            self.fbank.clip(pcm)?
+            self.fbank.clip_every(hop, pcm)?
         };
         Ok(Features { dim: self.settings.fbank.mel_bins, values })
     }

@@ -9,6 +9,7 @@ mod frontend;
 mod lfr;
 mod mel;
 mod online;
+mod recurrence;
 mod resample;
 mod spectrum;
 
@@ -17,6 +18,7 @@ pub use fbank::{Fbank, FbankSettings, Window};
 pub use frontend::{Frontend, FrontendSettings};
 pub use lfr::LowFrameRate;
 pub use online::OnlineFrontend;
+pub use recurrence::Recurrence;
 pub use resample::{resample, resample_steep};
 pub use spectrum::{SPECTRUM_BINS, linear_spectrum};
 

@@ -22,7 +22,7 @@ use crate::{
     ctc::{self, Aligned, LogProbs},
     ctc_beam::BeamSettings,
     ctc_force::{Forced, TokenSets, force},
-    dsp::{Cmvn, Features, Frontend},
+    dsp::{Cmvn, Features, Frontend, Recurrence},
     sentencepiece::SentencePiece,
     weights::ModelDirectory,
 };
@@ -213,13 +213,38 @@ impl SenseVoice {
         words: &[TokenSets],
         options: &SenseVoiceOptions,
     ) -> Result<Option<Forced>, EngineError> {
+        self.force_every(self.frontend.settings().fbank.hop_samples(), pcm, words, options)
+    }
+
+    /// The same with frames every `hop` samples in place of the model's own hop (160): the model hears the sound
+    /// slower where that is less, faster where it is more, at the same pitch. Rows are six hops long.
+    ///
+    /// # Errors
+    /// As [`Self::transcribe`].
+    pub fn force_every(
+        &mut self,
+        hop: usize,
+        pcm: &[f32],
+        words: &[TokenSets],
+        options: &SenseVoiceOptions,
+    ) -> Result<Option<Forced>, EngineError> {
         if pcm.len() < self.frontend.settings().fbank.frame_samples() {
             return Ok(None);
         }
         finite(pcm)?;
-        let features = self.features(pcm)?;
+        let fbank = self.frontend.fbank_every(hop, pcm)?;
+        let features = self.frontend.stack(&fbank);
         let (values, classes) = self.log_probs(&features, options.queries(), &mut |_, _| Ok(()))?;
         Ok(force(LogProbs::new(&values, classes).from_row(QUERY_ROWS), words))
+    }
+
+    /// How far stretches of a clip say the same twice; rows are 10 ms long.
+    ///
+    /// # Errors
+    /// As [`Self::transcribe`].
+    pub fn recurrence(&mut self, pcm: &[f32]) -> Result<Recurrence, EngineError> {
+        finite(pcm)?;
+        Ok(Recurrence::new(&self.frontend.fbank(pcm)?))
     }
 
     /// Features of a clip.
