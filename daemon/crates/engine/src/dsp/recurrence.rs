@@ -143,6 +143,7 @@ mod tests {
     fn too_little_holds_nothing_twice() {
         assert_eq!(Recurrence::new(&Features::empty(80)).within(0..9), -1.0);
         assert_eq!(Recurrence::new(&clip(&[1, 2, 3])).within(0..6), -1.0);
-        assert_eq!(Recurrence::new(&clip(&[1, 2, 3, 4, 5, 6, 7, 8])).within(9..3), -1.0);
+        let (start, end) = (9, 3);
+        assert_eq!(Recurrence::new(&clip(&[1, 2, 3, 4, 5, 6, 7, 8])).within(start..end), -1.0);
     }
 }
