@@ -1,6 +1,7 @@
 //! Language models at the shapes of releases, in integer arithmetic: prefill and decode beside reading the
-//! weights once, and beside llama.cpp on the same file, turn by turn in one run; and the time to the first token
-//! of prompts with and without a head that was read before. On a GPU the same, beside copying within its memory.
+//! weights once, and beside llama.cpp on the same file, turn by turn in one run; decode beside a busy process a core;
+//! and the time to the first token of prompts with and without a head that was read before. On a GPU the same, beside
+//! copying within its memory.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};

@@ -272,7 +272,7 @@ mod tests {
         let chirp: Vec<f32> =
             (0..4_000u16).map(|i| (f32::from(i).powf(1.4) * 0.003).sin()).collect();
         let (all, half) = (fbank.clip(&chirp).unwrap(), fbank.clip_every(80, &chirp).unwrap());
-        assert_eq!(half.len() / 80, 2 * (all.len() / 80) - 1 + 1);
+        assert_eq!(half.len(), 2 * all.len());
         for (row, twice) in all.chunks(80).zip(half.chunks(160)) {
             assert_eq!(row, &twice[..80]);
         }

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use super::Features;
 
+// The bounds below fit rows of 10 ms; they were chosen on the dev sentences of the starter ears.
+
 /// Shortest and longest lag from the first saying to the second, rows.
 const SHORTEST: usize = 7;
 const LONGEST: usize = 55;

@@ -25,7 +25,7 @@ const NEAR: usize = 24 << 10;
 pub(crate) const AHEAD: usize = 8 << 10;
 /// Grains of a product of many rows per thread: more even out unequal threads, fewer hand over less.
 const GRAINS: usize = 8;
-/// Bytes of weights that a single row's grain has at least: a thread takes one in a microsecond.
+/// Bytes of weights of a single row's grain at most, where a tile is not more: a thread reads them in about a microsecond.
 pub(crate) const GRAIN: usize = 16 << 10;
 
 /// A map among those that read the same rows, and where its outputs go.
