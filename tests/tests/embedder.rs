@@ -16,9 +16,21 @@ use crate::support::root;
 
 const WIDTH: usize = 32;
 const INNER: usize = 64;
+/// How far the weights go that should not tell sentences apart.
+const SMALL: f32 = 0.1;
 const CHARACTERS: &str = "我喜欢吃苹果住在上海的猫叫咪什么哪里名字abcdefghijklmnopqrstuvwxyz";
 
-/// A BERT of random weights whose words are single characters.
+/// Numbers between -1 and 1 that are the same in every run: splitmix64.
+fn scattered(state: &mut u64) -> f32 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let mixed = mixed ^ (mixed >> 31);
+    (mixed >> 40) as f32 / (1 << 23) as f32 - 1.0
+}
+
+/// A BERT whose words are single characters. Its layer changes little, so that sentences are near each other for the
+/// characters they share.
 fn write_bert(folder: &Path) {
     std::fs::create_dir_all(folder.join("1_Pooling")).unwrap();
     let mut vocabulary: BTreeMap<String, usize> = BTreeMap::new();
@@ -66,13 +78,15 @@ fn write_bert(folder: &Path) {
     );
     write("tokenizer_config.json", json!({}));
     let mut tensors = std::collections::HashMap::new();
-    let mut add = |name: &str, shape: &[usize], mean: f32| {
-        let made = Tensor::randn(mean, 0.3, shape, &Device::Cpu).unwrap();
-        tensors.insert(name.to_owned(), made);
+    let mut state = 1;
+    let mut add = |name: &str, shape: &[usize], mean: f32, spread: f32| {
+        let values: Vec<f32> =
+            (0..shape.iter().product()).map(|_| mean + spread * scattered(&mut state)).collect();
+        tensors.insert(name.to_owned(), Tensor::from_vec(values, shape, &Device::Cpu).unwrap());
     };
-    add("embeddings.word_embeddings.weight", &[words, WIDTH], 0.0);
-    add("embeddings.position_embeddings.weight", &[64, WIDTH], 0.0);
-    add("embeddings.token_type_embeddings.weight", &[2, WIDTH], 0.0);
+    add("embeddings.word_embeddings.weight", &[words, WIDTH], 0.0, 1.0);
+    add("embeddings.position_embeddings.weight", &[64, WIDTH], 0.0, SMALL);
+    add("embeddings.token_type_embeddings.weight", &[2, WIDTH], 0.0, SMALL);
     let layer = "encoder.layer.0";
     for (name, output, input) in [
         ("attention.self.query", WIDTH, WIDTH),
@@ -82,16 +96,16 @@ fn write_bert(folder: &Path) {
         ("intermediate.dense", INNER, WIDTH),
         ("output.dense", WIDTH, INNER),
     ] {
-        add(&format!("{layer}.{name}.weight"), &[output, input], 0.0);
-        add(&format!("{layer}.{name}.bias"), &[output], 0.0);
+        add(&format!("{layer}.{name}.weight"), &[output, input], 0.0, SMALL);
+        add(&format!("{layer}.{name}.bias"), &[output], 0.0, SMALL);
     }
     for name in [
         "embeddings.LayerNorm".to_owned(),
         format!("{layer}.attention.output.LayerNorm"),
         format!("{layer}.output.LayerNorm"),
     ] {
-        add(&format!("{name}.weight"), &[WIDTH], 1.0);
-        add(&format!("{name}.bias"), &[WIDTH], 0.0);
+        add(&format!("{name}.weight"), &[WIDTH], 1.0, SMALL);
+        add(&format!("{name}.bias"), &[WIDTH], 0.0, SMALL);
     }
     candle_core::safetensors::save(&tensors, folder.join("model.safetensors")).unwrap();
 }
