@@ -94,6 +94,8 @@ impl<'a> Output<'a> {
 
 /// A row's outputs of a tile.
 type Outputs = [f32; TILE];
+/// What vocoders' last layers leave over of a tile (24 channels).
+const HALF: usize = TILE / 2;
 
 /// [`Output`] as the threads see it; each tile of each row is written by one of them.
 struct Target {
@@ -280,58 +282,102 @@ impl Target {
     #[expect(unsafe_code, reason = "outputs are shared out by tiles")]
     #[inline(always)]
     unsafe fn put(&self, ends: Ends<'_>, tile: usize, row: usize, sums: &Outputs) {
-        let first = tile * TILE;
-        let count = TILE.min(ends.outputs - first);
-        let at = row * self.stride + first;
         let mut values = *sums;
         if let Some(bias) = ends.bias.as_chunks::<TILE>().0.get(tile) {
-            values.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
+            add_to(&mut values, bias);
         }
+        let first = tile * TILE;
+        let (at, count) = (row * self.stride + first, TILE.min(ends.outputs - first));
         // SAFETY: the caller's promise.
-        let (to, also, plus) = unsafe {
-            let also = (!self.also.is_null()).then(|| self.also.add(at));
-            let plus = (!self.plus.is_null()).then(|| self.plus.add(at));
-            (
-                std::slice::from_raw_parts_mut(self.to.add(at), count),
-                also.map(|also| std::slice::from_raw_parts_mut(also, count)),
-                plus.map(|plus| std::slice::from_raw_parts(plus, count)),
-            )
-        };
-        if let Some(plus) = plus {
-            values.iter_mut().zip(plus).for_each(|(value, plus)| *value += plus);
-        }
-        if let Ok(to) = <&mut Outputs>::try_from(&mut *to) {
-            // The same as below, of a length that the compiler knows.
-            self.finish(&mut values, to);
-            *to = values;
-            if let Some(Ok(also)) = also.map(<&mut Outputs>::try_from) {
-                for (also, value) in also.iter_mut().zip(&values) {
-                    *also = leaky(*value, self.slope);
-                }
+        unsafe {
+            match (count, values.first_chunk()) {
+                (TILE, _) => self.put_known::<TILE>(at, values),
+                (HALF, Some(half)) => self.put_known::<HALF>(at, *half),
+                _ => self.put_some(at, &mut values[..count]),
             }
-            return;
-        }
-        self.finish(&mut values[..count], to);
-        to.copy_from_slice(&values[..count]);
-        for (also, value) in also.into_iter().flatten().zip(&values) {
-            *also = leaky(*value, self.slope);
         }
     }
 
+    /// Outputs of a number that the compiler knows: all is done in registers.
+    ///
+    /// # Safety
+    /// As [`Self::put`].
+    #[expect(unsafe_code, reason = "outputs are shared out by tiles")]
     #[inline(always)]
-    fn finish(&self, values: &mut [f32], there: &[f32]) {
-        if self.add {
-            values.iter_mut().zip(there).for_each(|(value, there)| *value += there);
-        }
-        match self.activation {
-            Activation::None => {}
-            Activation::Relu => values.iter_mut().for_each(|value| *value = value.max(0.0)),
-            Activation::Leaky(slope) => {
-                values.iter_mut().for_each(|value| *value = leaky(*value, slope));
+    unsafe fn put_known<const N: usize>(&self, at: usize, mut values: [f32; N]) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if !self.plus.is_null() {
+                add_to(&mut values, &*self.plus.add(at).cast::<[f32; N]>());
             }
-            Activation::Gelu => values.iter_mut().for_each(|value| *value = gelu(*value)),
+            let to = &mut *self.to.add(at).cast::<[f32; N]>();
+            if self.add {
+                add_to(&mut values, to);
+            }
+            match self.activation {
+                Activation::None => {}
+                Activation::Relu => values = each(&values, |value| value.max(0.0)),
+                Activation::Leaky(slope) => values = each(&values, |value| leaky(value, slope)),
+                Activation::Gelu => values = each(&values, gelu),
+            }
+            *to = values;
+            if !self.also.is_null() {
+                *self.also.add(at).cast::<[f32; N]>() =
+                    each(&values, |value| leaky(value, self.slope));
+            }
         }
     }
+
+    /// The same for any number of them.
+    ///
+    /// # Safety
+    /// As [`Self::put`].
+    #[expect(unsafe_code, reason = "outputs are shared out by tiles")]
+    #[inline(never)]
+    unsafe fn put_some(&self, at: usize, values: &mut [f32]) {
+        for (offset, value) in values.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let at = at + offset;
+                if !self.plus.is_null() {
+                    *value += *self.plus.add(at);
+                }
+                if self.add {
+                    *value += *self.to.add(at);
+                }
+                *value = match self.activation {
+                    Activation::None => *value,
+                    Activation::Relu => value.max(0.0),
+                    Activation::Leaky(slope) => leaky(*value, slope),
+                    Activation::Gelu => gelu(*value),
+                };
+                *self.to.add(at) = *value;
+                if !self.also.is_null() {
+                    *self.also.add(at) = leaky(*value, self.slope);
+                }
+            }
+        }
+    }
+}
+
+/// Value by value.
+#[inline(always)]
+fn add_to<const N: usize>(values: &mut [f32; N], more: &[f32; N]) {
+    let mut sums = [0.0; N];
+    for at in 0..N {
+        sums[at] = values[at] + more[at];
+    }
+    *values = sums;
+}
+
+/// Value by value.
+#[inline(always)]
+fn each<const N: usize>(values: &[f32; N], f: impl Fn(f32) -> f32) -> [f32; N] {
+    let mut results = [0.0; N];
+    for (result, value) in results.iter_mut().zip(values) {
+        *result = f(*value);
+    }
+    results
 }
 
 /// `x`, or `slope * x` below zero, for slopes below 1.
