@@ -3,18 +3,30 @@
 
 use crate::{Cpu, Isa};
 
-/// Calls the plain form of a kernel, compiled for the instructions chosen.
+/// Calls the plain form of a kernel, compiled for the instructions chosen. A kernel `with sums` is also given how its
+/// products are added up ([`Fused`] or [`Apart`]).
 macro_rules! chosen {
-    ($isa:expr, $name:ident($($argument:ident: $kind:ty),*)) => {{
+    ($isa:expr, $name:ident($($argument:ident: $kind:ty),*)) => {
+        $crate::elementwise::chosen!(@ $isa, $name($($argument: $kind),*), [], [])
+    };
+    ($isa:expr, $name:ident($($argument:ident: $kind:ty),*) with sums) => {
+        $crate::elementwise::chosen!(
+            @ $isa,
+            $name($($argument: $kind),*),
+            [$crate::elementwise::Fused],
+            [$crate::elementwise::Apart]
+        )
+    };
+    (@ $isa:expr, $name:ident($($argument:ident: $kind:ty),*), [$($fused:ty)?], [$($apart:ty)?]) => {{
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2,fma,f16c")]
         fn wide($($argument: $kind),*) {
-            $name($($argument),*);
+            $name$(::<$fused>)?($($argument),*);
         }
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")]
         fn widest($($argument: $kind),*) {
-            $name($($argument),*);
+            $name$(::<$fused>)?($($argument),*);
         }
         match $isa {
             #[cfg(target_arch = "x86_64")]
@@ -25,26 +37,53 @@ macro_rules! chosen {
             // SAFETY: the instructions were detected ([`Isa::detect`]).
             #[expect(unsafe_code, reason = "instructions chosen at run time")]
             Isa::Avx512Vnni | Isa::Amx => unsafe { widest($($argument),*) },
-            _ => $name($($argument),*),
+            _ => $name$(::<$apart>)?($($argument),*),
         }
     }};
 }
 pub(crate) use chosen;
 
+/// How a product is added to a sum.
+pub(crate) trait Sums {
+    fn add(sum: f32, a: f32, b: f32) -> f32;
+}
+
+/// In one instruction with one rounding: only for kernels compiled for machines that have it, others call a function.
+pub(crate) struct Fused;
+
+/// In two.
+pub(crate) struct Apart;
+
+impl Sums for Fused {
+    #[inline(always)]
+    fn add(sum: f32, a: f32, b: f32) -> f32 {
+        a.mul_add(b, sum)
+    }
+}
+
+impl Sums for Apart {
+    #[inline(always)]
+    fn add(sum: f32, a: f32, b: f32) -> f32 {
+        sum + a * b
+    }
+}
+
 /// Values summed at once.
 const LANES: usize = 16;
 
-/// Sum of `term` over pairs of values, in lanes that the compiler keeps in registers.
+/// What `add(sum, a, b)` makes of pairs of values, in lanes that the compiler keeps in registers.
 #[inline(always)]
-pub(crate) fn sum_pairs(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
+pub(crate) fn sum_pairs(a: &[f32], b: &[f32], add: impl Fn(f32, f32, f32) -> f32) -> f32 {
     let ((whole_a, rest_a), (whole_b, rest_b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     let mut lanes = [0f32; LANES];
     for (a, b) in whole_a.iter().zip(whole_b) {
         for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
-            *lane += term(*a, *b);
+            *lane = add(*lane, *a, *b);
         }
     }
-    let rest: f32 = rest_a.iter().zip(rest_b).map(|(a, b)| term(*a, *b)).sum();
+    let rest = rest_a.iter().zip(rest_b).fold(0.0, |sum, (a, b)| add(sum, *a, *b));
+    // Through memory once: the compiler would otherwise take the lanes apart in the loop above, as it needs them here.
+    let mut lanes = std::hint::black_box(lanes);
     // Halves onto each other: sixteen additions one after another would wait for each other.
     for half in [8, 4, 2, 1] {
         for lane in 0..half {
@@ -94,7 +133,7 @@ pub(crate) fn gelu(x: f32) -> f32 {
 #[inline(always)]
 fn norm_row(x: &[f32], weights: &[f32], eps: f32, out: &mut [f32]) {
     #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
-    let mean = sum_pairs(x, x, |a, b| a * b) / x.len() as f32;
+    let mean = sum_pairs(x, x, Apart::add) / x.len() as f32;
     let scale = 1.0 / (mean + eps).sqrt();
     for ((out, x), weight) in out.iter_mut().zip(x).zip(weights) {
         *out = x * scale * weight;
@@ -118,9 +157,9 @@ pub fn rms_norm(cpu: &mut Cpu, rows: &[f32], weights: &[f32], eps: f32, out: &mu
 fn layer_norm_row(x: &mut [f32], weights: &[f32], shifts: &[f32], eps: f32) {
     #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
     let share = 1.0 / x.len() as f32;
-    let mean = sum_pairs(x, x, |a, _| a) * share;
+    let mean = sum_pairs(x, x, |sum, a, _| sum + a) * share;
     x.iter_mut().for_each(|x| *x -= mean);
-    let scale = 1.0 / (sum_pairs(x, x, |a, b| a * b) * share + eps).sqrt();
+    let scale = 1.0 / (sum_pairs(x, x, Apart::add) * share + eps).sqrt();
     for ((x, weight), shift) in x.iter_mut().zip(weights).zip(shifts) {
         *x = *x * scale * weight + shift;
     }

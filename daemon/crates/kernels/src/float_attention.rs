@@ -1,7 +1,7 @@
 //! Attention in f32 over keys and values that are kept: each row sees the first so many positions. Keys
 //! lie across, so that the scores of neighbouring positions are computed side by side.
 
-use crate::elementwise::{chosen, exp};
+use crate::elementwise::{Sums, chosen, exp};
 use crate::{Cpu, Isa};
 
 /// Positions or values computed side by side: two registers of AVX2.
@@ -148,7 +148,7 @@ pub fn attend_floats(
         };
         let mut outcome = vec![0f32; count * dim];
         let (block, into) = (&block, &mut outcome[..]);
-        chosen!(isa, all_rows(block: &Block<'_>, into: &mut [f32]));
+        chosen!(isa, all_rows(block: &Block<'_>, into: &mut [f32]) with sums);
         for (row, values) in outcome.chunks_exact(dim).enumerate() {
             let at = ((first + row) * heads + head) * dim;
             // SAFETY: the place lies below `rows * heads * dim`, which was checked; this head of this row
@@ -169,14 +169,14 @@ struct Target(*mut f32);
 unsafe impl Sync for Target {}
 
 #[inline(always)]
-fn all_rows(block: &Block<'_>, out: &mut [f32]) {
+fn all_rows<S: Sums>(block: &Block<'_>, out: &mut [f32]) {
     let mut scores = vec![0f32; GROUP.min(block.queries.rows) * block.capacity];
     for (n, out) in out.chunks_mut(GROUP * block.dim).enumerate() {
         if out.len() == GROUP * block.dim {
-            group::<GROUP>(block, n * GROUP, &mut scores, out);
+            group::<S, GROUP>(block, n * GROUP, &mut scores, out);
         } else {
             for (row, out) in out.chunks_exact_mut(block.dim).enumerate() {
-                group::<1>(block, n * GROUP + row, &mut scores, out);
+                group::<S, 1>(block, n * GROUP + row, &mut scores, out);
             }
         }
     }
@@ -184,7 +184,12 @@ fn all_rows(block: &Block<'_>, out: &mut [f32]) {
 
 /// `R` rows from `first` on.
 #[inline(always)]
-fn group<const R: usize>(block: &Block<'_>, first: usize, scores: &mut [f32], out: &mut [f32]) {
+fn group<S: Sums, const R: usize>(
+    block: &Block<'_>,
+    first: usize,
+    scores: &mut [f32],
+    out: &mut [f32],
+) {
     let (dim, capacity) = (block.dim, block.capacity);
     let seen: [usize; R] = std::array::from_fn(|r| block.seen[first + r]);
     let most = seen.iter().copied().max().unwrap_or(0).next_multiple_of(COLUMNS).min(capacity);
@@ -193,7 +198,7 @@ fn group<const R: usize>(block: &Block<'_>, first: usize, scores: &mut [f32], ou
         &block.queries.values[at..at + dim]
     });
     for at in (0..most).step_by(COLUMNS) {
-        let sums = columns(queries, &block.keys[at..], capacity);
+        let sums = columns::<S, R>(queries, &block.keys[at..], capacity);
         for (r, sums) in sums.iter().enumerate() {
             scores[r * capacity + at..r * capacity + at + COLUMNS].copy_from_slice(sums);
         }
@@ -206,7 +211,7 @@ fn group<const R: usize>(block: &Block<'_>, first: usize, scores: &mut [f32], ou
     let weights: [&[f32]; R] = std::array::from_fn(|r| &scores[r * capacity..r * capacity + most]);
     let whole = dim / COLUMNS * COLUMNS;
     for at in (0..whole).step_by(COLUMNS) {
-        let sums = columns(weights, &block.values[at..], dim);
+        let sums = columns::<S, R>(weights, &block.values[at..], dim);
         for (r, sums) in sums.iter().enumerate() {
             let to = &mut out[r * dim + at..r * dim + at + COLUMNS];
             to.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum * shares[r]);
@@ -223,13 +228,17 @@ fn group<const R: usize>(block: &Block<'_>, first: usize, scores: &mut [f32], ou
 
 /// `R` rows times sixteen columns: `a[row][k] * b[k][column]`, `b` in rows of `stride` values.
 #[inline(always)]
-fn columns<const R: usize>(a: [&[f32]; R], b: &[f32], stride: usize) -> [[f32; COLUMNS]; R] {
+fn columns<S: Sums, const R: usize>(
+    a: [&[f32]; R],
+    b: &[f32],
+    stride: usize,
+) -> [[f32; COLUMNS]; R] {
     let mut sums = [[0f32; COLUMNS]; R];
     for (k, b) in b.chunks(stride).enumerate().take(a[0].len()) {
         let Some(b) = b.first_chunk::<COLUMNS>() else { break };
         for (sums, a) in sums.iter_mut().zip(a) {
             let a = a[k];
-            sums.iter_mut().zip(b).for_each(|(sum, b)| *sum += a * b);
+            sums.iter_mut().zip(b).for_each(|(sum, b)| *sum = S::add(*sum, a, *b));
         }
     }
     sums
