@@ -16,6 +16,11 @@ def coloured(length: int, power: float, gen: np.random.Generator) -> np.ndarray:
     return (noise / (np.std(noise) + 1e-9)).astype(np.float32)
 
 
+def played(wave: np.ndarray, factor: float) -> np.ndarray:
+    """Quicker by a factor; the pitch rises with it."""
+    return np.interp(np.arange(0, len(wave) - 1, factor), np.arange(len(wave)), wave).astype(np.float32)
+
+
 def room(gen: np.random.Generator) -> np.ndarray:
     """Impulse response of a room: RT60 0.15-0.6 s."""
     rt60 = gen.uniform(0.15, 0.6)
@@ -60,9 +65,7 @@ class Augmenter:
         """A clip as a microphone may hear it; `strength` 0..1 grows during training."""
         rng = self.rng
         if rng.random() < 0.5 * strength + 0.2:
-            factor = rng.uniform(0.88, 1.13)
-            grid = np.arange(0, len(wave) - 1, factor)
-            wave = np.interp(grid, np.arange(len(wave)), wave).astype(np.float32)
+            wave = played(wave, rng.uniform(0.88, 1.13))
         pad = [np.zeros(int(rng.uniform(0, 0.35) * 16000), np.float32) for _ in range(2)]
         wave = np.concatenate([pad[0], wave, pad[1]])
         if rng.random() < 0.3 * strength:

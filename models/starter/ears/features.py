@@ -30,9 +30,9 @@ WEIGHTS = mel_weights()
 WINDOW = 0.54 - 0.46 * torch.cos(2 * math.pi * torch.arange(400) / 399)
 
 
-def fbank(wave: torch.Tensor) -> torch.Tensor:
-    """Log-mel of one clip in -1..1: [frames, 80]."""
-    frames = (wave * 32768.0).unfold(0, 400, 160)
+def fbank(wave: torch.Tensor, hop: int = 160) -> torch.Tensor:
+    """Log-mel of one clip in -1..1: [frames, 80]; a frame every `hop` samples."""
+    frames = (wave * 32768.0).unfold(0, 400, hop)
     frames = frames - frames.mean(1, keepdim=True)
     frames = torch.cat([frames[:, :1] * 0.03, frames[:, 1:] - 0.97 * frames[:, :-1]], 1) * WINDOW
     power = torch.fft.rfft(frames, n=512).abs().square()

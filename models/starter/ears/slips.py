@@ -4,7 +4,8 @@
 found of each wanted word in clauses with and without scripted slips. A logistic rule for each kind of slip and of
 wanted one is fitted to the words of clean clauses and to the word of each slip. Its threshold is where false alarms
 among the clean clauses, each as dear as `--dear` missed slips, and missed slips cost least together. Prints the tables
-of `daemon/crates/asr/src/agreement.rs`, and how many clauses they call faulty.
+of `daemon/crates/asr/src/agreement.rs`, and how many clauses they call faulty; with `--folds` also how many rules call
+faulty that were learnt without the sentence: what settings and features are chosen by.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 FAULTS = ("none", "swallows", "stutters", "repeats", "leaks")
+SLIPS = ("swallowed", "repeated", "added")
 # Evidence beyond these bounds counts as they do, nats (as in agreement.rs).
 LEAST, MOST = -25.0, 20.0
 # Weights of standardised features are held back by this much (ridge).
@@ -25,8 +27,8 @@ RIDGE = 1e-3
 class Clause:
     """The lines of one clause: features of each kind of slip, word by word."""
 
-    def __init__(self, fault: str, at: int, kind: str) -> None:
-        self.fault, self.at, self.kind = fault, at, kind
+    def __init__(self, sentence: str, fault: str, at: int, kind: str) -> None:
+        self.sentence, self.fault, self.at, self.kind = sentence, fault, at, kind
         self.swallowed: list[list[float]] = []
         self.repeated: list[list[float]] = []
         self.added: list[list[float]] = []
@@ -51,7 +53,7 @@ def read(paths: list[Path]) -> list[Clause]:
     for path in paths:
         for line in path.read_text().splitlines():
             clause, fault, at, kind, place, count, *values = line.split("\t")
-            one = clauses.setdefault((path, clause, fault), Clause(fault, int(at), kind))
+            one = clauses.setdefault((path, clause, fault), Clause(clause, fault, int(at), kind))
             one.line(int(place), int(count), [float(v) for v in values])
     return list(clauses.values())
 
@@ -93,8 +95,26 @@ def report(name: str, clauses: list[Clause], tables: dict[str, dict[str, np.ndar
     found = defaultdict(list)
     for clause in clauses:
         found[clause.kind, clause.fault].append(called(clause, tables[clause.kind]))
+    show(name, found)
+
+
+def show(name: str, found: dict[tuple[str, str], list[bool]]) -> None:
     for (kind, fault), all_ in sorted(found.items(), key=lambda i: (i[0][0], FAULTS.index(i[0][1]))):
         print(f"{name} {kind} {fault}: {100 * np.mean(all_):.1f} % of {len(all_)} called faulty")
+
+
+def judged(clauses: list[Clause], folds: int, dear: float) -> None:
+    """Counts clauses that are called faulty by rules learnt without their sentences."""
+    found = defaultdict(list)
+    for kind in sorted({c.kind for c in clauses}):
+        own = [c for c in clauses if c.kind == kind]
+        part = {sentence: n % folds for n, sentence in enumerate(sorted({c.sentence for c in own}))}
+        for fold in range(folds):
+            others = [c for c in own if part[c.sentence] != fold]
+            tables = {slip: learn(others, slip, dear) for slip in SLIPS}
+            for clause in (c for c in own if part[c.sentence] == fold):
+                found[kind, clause.fault].append(called(clause, tables))
+    show(f"{folds} parts:", found)
 
 
 def main() -> None:
@@ -102,16 +122,19 @@ def main() -> None:
     parser.add_argument("evidence", type=Path, nargs="+")
     parser.add_argument("--test", type=Path, nargs="*", default=[])
     parser.add_argument("--dear", type=float, default=4.0, help="a false alarm costs as much as so many slips that are missed")
+    parser.add_argument("--folds", type=int, default=0, help="parts of the sentences, each judged by rules learnt on the others")
     args = parser.parse_args()
     clauses, tables = read(args.evidence), {}
     for kind in sorted({c.kind for c in clauses}):
         own = [c for c in clauses if c.kind == kind]
-        tables[kind] = {slip: learn(own, slip, args.dear) for slip in ("swallowed", "repeated", "added")}
+        tables[kind] = {slip: learn(own, slip, args.dear) for slip in SLIPS}
         print(f"const {kind.upper()}: SlipWeights = SlipWeights {{")
         for slip, w in tables[kind].items():
             print(f"    {slip}: [{', '.join(f'{v:.3f}' for v in w)}],")
         print("};")
     report("learnt on:", clauses, tables)
+    if args.folds:
+        judged(clauses, args.folds, args.dear)
     if args.test:
         report("test:", [c for c in read(args.test) if c.kind in tables], tables)
 

@@ -23,6 +23,12 @@ EN_BASES = ("en-us", "en-us", "en", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbc
 HELD_OUT_EN_BASE = "en-gb-scotland"
 FLITE = ("slt", "awb", "kal16")
 HELD_OUT_FLITE = "rms"
+# The starter voice (`static/voices/default`), whose own speech the ears check: voice, and rate, pitch and range of its moods
+# at paces of 80 to 120 %.
+STARTER = {"zh": "cmn-latn-pinyin+f2", "en": "en-us+f2"}
+STARTER_RATE, STARTER_PITCH, STARTER_RANGE = (108, 222), (42, 68), (30, 85)
+# Samples of silence that are left where a voice stops within a sentence: 15 ms.
+EDGE = 240
 
 
 def pinyin(text: str) -> list[str]:
@@ -87,6 +93,30 @@ def voice_of(lang: str, rng: random.Random, held_out: bool = False) -> str:
     variant = rng.choice(HELD_OUT_VARIANTS if held_out else VARIANTS)
     base = "cmn-latn-pinyin" if lang == "zh" else HELD_OUT_EN_BASE if held_out else rng.choice(EN_BASES)
     return base + ("+" + variant if variant else "")
+
+
+def trimmed(pcm: np.ndarray, front: bool, back: bool) -> np.ndarray:
+    """Without the silence in front of it, behind it or both."""
+    loud = np.flatnonzero(np.abs(pcm.astype(np.int32)) > 200)
+    if not len(loud):
+        return pcm[:0]
+    start, end = max(0, loud[0] - EDGE) if front else 0, loud[-1] + EDGE if back else len(pcm)
+    return pcm[start:end]
+
+
+def stopping(espeak: Espeak, parts: list[str], lang: str, rng: random.Random, starter: bool) -> np.ndarray:
+    """The parts of a sentence in one espeak voice, the starter one or a random one, with 0 to 350 ms of silence between."""
+    between = lambda bounds: rng.randint(*bounds)
+    if starter:
+        voice, prosody = STARTER[lang], tuple(map(between, (STARTER_RATE, STARTER_PITCH, STARTER_RANGE)))
+    else:
+        voice, prosody = voice_of(lang, rng), tuple(map(between, ((110, 225), (25, 75), (30, 70))))
+    spoken = [" ".join(pinyin(part)) if lang == "zh" else part for part in parts]
+    waves = [espeak.speak(part, voice, *prosody) for part in spoken]
+    last, all_ = len(waves) - 1, []
+    for number, wave in enumerate(waves):
+        all_ += [trimmed(wave, number > 0, number < last), np.zeros(rng.randint(0, 5600) if number < last else 0, np.int16)]
+    return np.concatenate(all_)
 
 
 def clip(espeak: Espeak, text: str, lang: str, rng: random.Random, held_out: bool = False) -> np.ndarray:

@@ -23,7 +23,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import shards
-from augment import Augmenter
+from augment import Augmenter, played
 from features import fbank, lfr, read_cmvn, write_cmvn
 from guard import Guard
 from model import LANGUAGES, TEXTNORM, SenseVoice
@@ -34,6 +34,9 @@ CONF = {"output_size": 192, "attention_heads": 4, "linear_units": 768, "num_bloc
 
 # Longer clips cost more than they teach.
 LONGEST = 6 * 16000
+# How the daemon looks at its own speech besides as it is (`daemon/src/backend/sensevoice.rs`): played slower by so much, or
+# with frames so many samples apart.
+SLOWER, DENSE_HOP = 1.3, 123
 
 
 class Clips:
@@ -59,8 +62,8 @@ class Clips:
 class Batches:
     """Random clips, spoiled, as features and targets."""
 
-    def __init__(self, clips: Clips, vocab: Vocabulary, cmvn, seed: int) -> None:
-        self.clips, self.vocab, self.cmvn = clips, vocab, cmvn
+    def __init__(self, clips: Clips, vocab: Vocabulary, cmvn, seed: int, looks: float = 0.0) -> None:
+        self.clips, self.vocab, self.cmvn, self.looks = clips, vocab, cmvn, looks
         self.rng, self.order, self.augment = random.Random(seed), random.Random(1), Augmenter(seed)
 
     def item(self, strength: float):
@@ -75,7 +78,7 @@ class Batches:
             wave = self.augment.speech(np.asarray(self.clips.pcm[index], np.float32) / 32768, strength)
             text, aux = vocab.encode(sentence, lang), vocab.encode_aux(sentence, lang)
             tags = (lang, "EMO_UNKNOWN", "Speech", itn)
-        feats = lfr(fbank(torch.from_numpy(wave)))
+        feats = lfr(self.look(wave))
         feats = (feats + self.cmvn[0]) * self.cmvn[1]
         if lang != "nospeech" and rng.random() < strength:
             spans = rng.randint(0, 2)
@@ -85,6 +88,13 @@ class Batches:
                 feats[:, band] = 0
         query = "auto" if rng.random() < 0.6 or lang == "nospeech" else lang
         return feats, text, aux, [vocab.tag(t) for t in tags], LANGUAGES[query], TEXTNORM[itn]
+
+    def look(self, wave: np.ndarray) -> torch.Tensor:
+        """Log-mel of a clip as it is or, for a share of the clips, as the daemon looks at its own speech."""
+        roll = self.rng.random() if self.looks else 1.0
+        if roll < self.looks / 2:
+            wave = played(wave, 1 / SLOWER)
+        return fbank(torch.from_numpy(wave), DENSE_HOP if self.looks / 2 <= roll < self.looks else 160)
 
     def batch(self, size: int, strength: float):
         """Sixteen batches of clips of like length, in an order that all processes share."""
@@ -192,6 +202,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=0.01, help="learning rate of the matrices")
     parser.add_argument("--init", type=Path, help="model directory to go on from")
     parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--aux", type=float, default=1.0, help="how much the auxiliary units count; 0 for runs too short for their new head")
+    parser.add_argument("--looks", type=float, default=0.0, help="share of clips as the daemon's further looks at its own speech hear them")
     parser.add_argument("--limit", type=int, default=300000, help="clips used at most")
     return parser.parse_args()
 
@@ -218,13 +230,13 @@ def main() -> None:
     # On a CPU without bfloat16 instructions the half precision is many times slower than float32.
     half = args.device != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
     optimizer = Muon(ears, 0.2, ("embed", "ctc_lo", "aux_head"), clip=5.0)
-    batches, clock = Batches(clips, vocab, cmvn, args.seed + 1000 * rank), Clock(args.minutes)
+    batches, clock = Batches(clips, vocab, cmvn, args.seed + 1000 * rank, args.looks), Clock(args.minutes)
     step, seen, sums, saved, shown = 0, 0, np.zeros(3), time.time(), time.time()
     while (share := clock.share()) < 1:
         strength = min(0.8, 0.4 + share) if args.init else float(np.clip((share - 0.15) / 0.15, 0, 1))
         for batch in batches.batch(args.batch, strength):
             losses = ears.losses(batch, args.device, half, step)
-            (losses[0] + 0.3 * losses[2] + (0.5 if share < 0.5 else 0.2) * losses[1]).backward()
+            (losses[0] + 0.3 * losses[2] + args.aux * (0.5 if share < 0.5 else 0.2) * losses[1]).backward()
             rate = args.rate * min(1, (step + 1) / 200) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * share)))
             optimizer.step(rate)
             step, seen = step + 1, seen + len(batch[1]) * processes
