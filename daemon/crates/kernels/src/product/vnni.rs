@@ -93,18 +93,16 @@ macro_rules! kernels {
             sums
         }
 
-        /// A block of eight-bit codes, stored as code − 128: |code| times the activation with the code's sign.
+        /// A block of eight-bit codes, stored as code − 128: unsigned with the highest bit turned.
         $(#[$instructions])*
         #[inline]
         fn eight<const R: usize>(bytes: &[u8; 512], codes: &Quads<R>) -> [__m512i; R] {
+            let highest = _mm512_set1_epi8(i8::MIN);
             let mut sums = [_mm512_setzero_si512(); R];
             for (bytes, codes) in bytes.as_chunks::<64>().0.iter().zip(codes) {
-                let weights = load(bytes);
-                let (positive, negative) = (_mm512_abs_epi8(weights), _mm512_movepi8_mask(weights));
+                let weights = _mm512_xor_si512(load(bytes), highest);
                 for r in 0..R {
-                    let row = spread(codes[r]);
-                    let signed = _mm512_mask_sub_epi8(row, negative, _mm512_setzero_si512(), row);
-                    sums[r] = _mm512_dpbusd_epi32(sums[r], positive, signed);
+                    sums[r] = _mm512_dpbusd_epi32(sums[r], weights, spread(codes[r]));
                 }
             }
             sums
@@ -137,7 +135,7 @@ macro_rules! kernels {
             }
         }
 
-        /// Scales of sixteen outputs from place `at`, and their zero points less what the stored codes lack.
+        /// Scales of sixteen outputs from place `at`, and their zero points.
         $(#[$instructions])*
         #[inline]
         fn of_group(matrix: &Matrix, at: usize) -> (__m512, __m512) {
@@ -145,16 +143,14 @@ macro_rules! kernels {
             // SAFETY: the slice holds sixteen half-precision values, 32 bytes.
             #[expect(unsafe_code, reason = "loads take pointers")]
             let scales = unsafe { _mm256_loadu_si256(halves.as_ptr().cast()) };
-            let shift = if matrix.codes == Codes::Four { 0 } else { 128 };
             let zeros = match &matrix.zeros {
-                Zeros::Same(zero) => _mm512_set1_ps(f32::from(i16::from(*zero) - shift)),
+                Zeros::Same(zero) => _mm512_set1_ps(f32::from(*zero)),
                 Zeros::Each(each) => {
                     let bytes = &each[at..at + TILE];
                     // SAFETY: the slice holds sixteen bytes.
                     #[expect(unsafe_code, reason = "loads take pointers")]
                     let bytes = unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) };
-                    let wide = _mm512_cvtepu8_epi32(bytes);
-                    _mm512_cvtepi32_ps(_mm512_sub_epi32(wide, _mm512_set1_epi32(i32::from(shift))))
+                    _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes))
                 }
             };
             (_mm512_cvtph_ps(scales), zeros)
@@ -166,11 +162,10 @@ macro_rules! kernels {
 mod machine {
     use std::arch::x86_64::{
         __m512, __m512i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm256_loadu_si256,
-        _mm512_abs_epi8, _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32,
-        _mm512_cvtph_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_fnmadd_ps,
-        _mm512_loadu_si512, _mm512_mask_sub_epi8, _mm512_movepi8_mask, _mm512_set1_epi8,
-        _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
-        _mm512_srli_epi16, _mm512_storeu_ps, _mm512_sub_epi32,
+        _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtph_ps,
+        _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_si512,
+        _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+        _mm512_setzero_si512, _mm512_srli_epi16, _mm512_storeu_ps, _mm512_xor_si512,
     };
 
     kernels!(#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]);
@@ -181,11 +176,10 @@ mod machine {
 pub(super) mod written_out {
     use super::super::written_out::{
         __m512, __m512i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm256_loadu_si256,
-        _mm512_abs_epi8, _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32,
-        _mm512_cvtph_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_fnmadd_ps,
-        _mm512_loadu_si512, _mm512_mask_sub_epi8, _mm512_movepi8_mask, _mm512_set1_epi8,
-        _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
-        _mm512_srli_epi16, _mm512_storeu_ps, _mm512_sub_epi32,
+        _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtph_ps,
+        _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_si512,
+        _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+        _mm512_setzero_si512, _mm512_srli_epi16, _mm512_storeu_ps, _mm512_xor_si512,
     };
 
     kernels!();

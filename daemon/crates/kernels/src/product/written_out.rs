@@ -87,26 +87,14 @@ pub(super) fn _mm512_and_si512(a: __m512i, b: __m512i) -> __m512i {
     bytes(|at| a.0[at] & b.0[at])
 }
 
+pub(super) fn _mm512_xor_si512(a: __m512i, b: __m512i) -> __m512i {
+    bytes(|at| a.0[at] ^ b.0[at])
+}
+
 /// Shifts each sixteen bits.
 pub(super) fn _mm512_srli_epi16<const BY: u32>(a: __m512i) -> __m512i {
     let shifted = |at: usize| u16::from_le_bytes([a.0[at & !1], a.0[at | 1]]) >> BY;
     bytes(|at| shifted(at).to_le_bytes()[at % 2])
-}
-
-/// -128 stays the byte 0x80, which is 128 unsigned.
-pub(super) fn _mm512_abs_epi8(a: __m512i) -> __m512i {
-    bytes(|at| a.0[at].cast_signed().unsigned_abs())
-}
-
-pub(super) fn _mm512_movepi8_mask(a: __m512i) -> u64 {
-    (0..64).filter(|at| a.0[*at] >= 0x80).map(|at| 1 << at).sum()
-}
-
-pub(super) fn _mm512_mask_sub_epi8(src: __m512i, mask: u64, a: __m512i, b: __m512i) -> __m512i {
-    bytes(|at| match mask >> at & 1 {
-        1 => a.0[at].wrapping_sub(b.0[at]),
-        _ => src.0[at],
-    })
 }
 
 /// To each 32 bits of `src`, the products of four unsigned bytes of `a` with four signed ones of `b`.
@@ -116,11 +104,6 @@ pub(super) fn _mm512_dpbusd_epi32(src: __m512i, a: __m512i, b: __m512i) -> __m51
     __m512i::of_words(std::array::from_fn(|lane| {
         (0..4).fold(sums[lane], |sum, at| sum.wrapping_add(product(lane * 4 + at)))
     }))
-}
-
-pub(super) fn _mm512_sub_epi32(a: __m512i, b: __m512i) -> __m512i {
-    let (a, b) = (a.words(), b.words());
-    __m512i::of_words(std::array::from_fn(|lane| a[lane].wrapping_sub(b[lane])))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "as the instruction rounds")]
