@@ -49,33 +49,41 @@ impl Prosody {
         let mut bert = vec![0.0; self.width * phones.len()];
         let mut start = 0;
         for stretch in &clause.stretches {
-            let count = stretch.read.phones.len();
+            let own: usize = stretch.read.word2ph.iter().sum();
+            start += stretch.read.phones.len();
             if stretch.language == Language::Zh {
-                let features = self.features(stretch)?;
-                let own = features.len() / self.width.max(1);
                 // A pause that was put in front has no character, and no feature.
-                let place = start + count.saturating_sub(own);
-                for (row, values) in features.chunks_exact(own.max(1)).enumerate() {
-                    let at = row * phones.len() + place;
-                    if let Some(out) = bert.get_mut(at..at + own) {
-                        out.copy_from_slice(values);
+                let mut place = start.saturating_sub(own);
+                for (features, count) in self.features(stretch)? {
+                    for (row, values) in features.chunks_exact(count.max(1)).enumerate() {
+                        let at = row * phones.len() + place;
+                        if let Some(out) = bert.get_mut(at..at + count) {
+                            out.copy_from_slice(values);
+                        }
                     }
+                    place += count;
                 }
             }
-            start += count;
         }
         Ok(ClauseWords { phones, bert })
     }
 
-    /// `[width, phones]` of a Chinese stretch.
-    fn features(&self, stretch: &Stretch) -> Result<Vec<f32>, EngineError> {
+    /// `[width, phones]` of a Chinese stretch and the number of phones, piece by piece: BERT reads only so many
+    /// characters at once.
+    fn features(&self, stretch: &Stretch) -> Result<Vec<(Vec<f32>, usize)>, EngineError> {
         let id = |token: &str| self.tokenizer.id(token);
         let unknown = id(UNKNOWN).unwrap_or_default();
         let character = |c: char| id(c.encode_utf8(&mut [0; 4])).unwrap_or(unknown);
-        let mut ids = vec![id(BEGIN).unwrap_or(unknown)];
-        ids.extend(stretch.read.norm_text.chars().map(character));
-        ids.push(id(END).unwrap_or(unknown));
-        let hidden = self.bert.hidden(&ids, &mut |_, _| Ok(()))?;
-        per_phone(&hidden, &stretch.read.word2ph)
+        let (begin, end) = (id(BEGIN).unwrap_or(unknown), id(END).unwrap_or(unknown));
+        let ids: Vec<u32> = stretch.read.norm_text.chars().map(character).collect();
+        let most = self.bert.longest().saturating_sub(2).max(1);
+        ids.chunks(most)
+            .zip(stretch.read.word2ph.chunks(most))
+            .map(|(ids, word2ph)| {
+                let marked = [&[begin], ids, &[end]].concat();
+                let hidden = self.bert.hidden(&marked, &mut |_, _| Ok(()))?;
+                Ok((per_phone(&hidden, word2ph)?, word2ph.iter().sum()))
+            })
+            .collect()
     }
 }

@@ -28,6 +28,12 @@ impl Bert {
         bert::Bert::load(folder, weights, UNUSED_LAYERS, device).map(Self)
     }
 
+    /// Tokens that a text may have at most, with its marks at both ends.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        self.0.longest()
+    }
+
     /// Features of tokens `[tokens]` with their marks at both ends, `[tokens, width]`; every layer's
     /// output is shown as `hidden_N`.
     ///

@@ -80,6 +80,11 @@ impl Conv1d {
         self.dilation
     }
 
+    /// Frames that it sees on either side of one ([`Self::same`]).
+    pub(super) fn sight(&self) -> usize {
+        self.taps() / 2 * self.dilation()
+    }
+
     /// `x` `[in, frames]` to `[out, frames']` without padding.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         self.padded(x, (0, 0), Activation::None)
@@ -234,6 +239,13 @@ impl Upsampling {
             UpForm::Packed(dense) => Some(dense),
             UpForm::Tensors(..) => None,
         }
+    }
+
+    /// First and last frame that the frames `first..=last` are made of.
+    pub(super) fn seen(&self, (first, last): (isize, isize)) -> (isize, isize) {
+        let [rate, cut, taps] = [self.rate, self.cut(), self.sizes[2]].map(usize::cast_signed);
+        // (The division rounds down; the first one is rounded up.)
+        ((first + cut - taps + rate).div_euclid(rate), (last + cut).div_euclid(rate))
     }
 
     /// `x` `[in, frames]` to `[out, frames · rate]`; on the CPU the vocoder goes through

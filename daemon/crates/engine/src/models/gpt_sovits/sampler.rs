@@ -45,10 +45,12 @@ pub fn probabilities(logits: &[f32], sampling: &Sampling) -> Vec<f32> {
         let mut order: Vec<usize> = (0..logits.len()).collect();
         order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
         let sorted: Vec<f32> = order.iter().map(|&i| logits[i]).collect();
-        let mut sum = 0.0;
+        // (torch's running sums of f32 are in f64 on a CPU, and come out as f32.)
+        let mut sum = 0f64;
         for (rank, probability) in softmax(&sorted).into_iter().enumerate() {
-            sum += probability;
-            if rank > 0 && sum > top_p {
+            sum += f64::from(probability);
+            #[expect(clippy::cast_possible_truncation, reason = "as torch rounds")]
+            if rank > 0 && sum as f32 > top_p {
                 logits[order[rank]] = f32::NEG_INFINITY;
             }
         }

@@ -64,9 +64,10 @@ fn kind(character: char) -> Kind {
     }
 }
 
-/// Digits of ASCII and of full width, and those above and below the line.
+/// Digits of ASCII and of full width, those above and below the line, and those in circles, in brackets and before a stop.
 fn is_digit(character: char) -> bool {
     matches!(character, '0'..='9' | '０'..='９' | '²' | '³' | '¹' | '⁰' | '⁴'..='⁹' | '₀'..='₉')
+        || matches!(character, '①'..='⑨' | '⑴'..='⑼' | '⒈'..='⒐' | '⓪' | '⓵'..='⓽' | '❶'..='❾' | '➀'..='➈' | '➊'..='➒' | '⓿')
 }
 
 /// Characters of the Han script: the unified ideographs with their extensions and compatibility forms,

@@ -76,6 +76,11 @@ impl Flow {
         Ok(Self { couplings })
     }
 
+    /// Frames that it sees on either side of one.
+    pub(super) fn sight(&self) -> usize {
+        self.couplings.iter().flat_map(|coupling| &coupling.gates).map(Conv1d::sight).sum()
+    }
+
     /// `z` and the result `[channels, frames]`; `style` `[channels, 1]`.
     pub(super) fn backwards(
         &self,

@@ -89,6 +89,7 @@ pub struct S2 {
     vocoder: Vocoder,
     /// Samples of a latent frame; a code has two frames.
     frame_samples: usize,
+    sights: passage::Sights,
     device: Device,
 }
 
@@ -167,7 +168,19 @@ impl S2 {
                 ssl.width()
             )));
         }
-        Ok(Self { ssl, codebook, lengths, prior, style, flow, vocoder, frame_samples, device })
+        let sights = passage::Sights { flow: flow.sight(), vocoder: vocoder.sight(frame_samples) };
+        Ok(Self {
+            ssl,
+            codebook,
+            lengths,
+            prior,
+            style,
+            flow,
+            vocoder,
+            frame_samples,
+            sights,
+            device,
+        })
     }
 
     /// Values of the speaker embedding; none outside of the Pro versions.

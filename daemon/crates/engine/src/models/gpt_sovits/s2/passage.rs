@@ -8,13 +8,17 @@ use candle_core::Tensor;
 use super::{FRAMES_PER_CODE, S2, STAGE};
 use crate::{EngineError, models::gpt_sovits::load::computing};
 
-/// Frames that the flow sees on either side of one: four couplings of four layers with five taps.
-const FLOW_SIGHT: usize = 32;
-/// Frames that the vocoder sees on either side of one, measured on models of the published sizes.
-const VOCODER_SIGHT: usize = 11;
-
 /// Noise of latent frames, `[channels, frames]` row-major, for the frames asked for; or none.
 pub(in super::super) type FrameNoise<'a> = dyn FnMut(usize, Range<usize>) -> Option<Vec<f32>> + 'a;
+
+/// How many frames decide on one, on either side of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sights {
+    /// In the flow (32 in the published models: four couplings of four layers with five taps).
+    pub(super) flow: usize,
+    /// In the vocoder (11 in the published models).
+    pub(super) vocoder: usize,
+}
 
 /// Which part of the sound of codes is wanted.
 #[derive(Clone, Debug)]
@@ -65,8 +69,8 @@ impl S2 {
         }
         let last = self.frames(passage.codes.len(), passage.speed);
         let wanted = begin / self.frame_samples..end.div_ceil(self.frame_samples).min(last);
-        let voiced = around(&wanted, VOCODER_SIGHT, last);
-        let sampled = around(&voiced, FLOW_SIGHT, last);
+        let voiced = around(&wanted, self.sights.vocoder, last);
+        let sampled = around(&voiced, self.sights.flow, last);
         let (quantized, phones, told) = self.placed(inputs, style, &mut |_, _| Ok(()))?;
         let encoded = self.prior.encoded((&quantized, &phones, &told), &mut |_, _| Ok(()))?;
         let stats =

@@ -71,6 +71,20 @@ impl Vocoder {
         Ok(Self { pre, condition, stages, post })
     }
 
+    /// Frames that it sees on either side of one, which is so many samples.
+    pub(super) fn sight(&self, frame_samples: usize) -> usize {
+        let wider = |(first, last): (isize, isize), by: usize| {
+            (first - by.cast_signed(), last + by.cast_signed())
+        };
+        let mut seen = wider((0, frame_samples.cast_signed() - 1), self.post.sight());
+        for (up, blocks) in self.stages.iter().rev() {
+            let farthest = blocks.iter().map(ResBlock::sight).max().unwrap_or(0);
+            seen = up.seen(wider(seen, farthest));
+        }
+        let (first, last) = wider(seen, self.pre.sight());
+        first.unsigned_abs().max(last.unsigned_abs())
+    }
+
     /// `z` `[channels, frames]`, `style` `[channels, 1]`; `[samples]` in −1..1.
     pub(super) fn forward(
         &self,
@@ -114,6 +128,11 @@ impl Vocoder {
 }
 
 impl ResBlock {
+    /// Frames that it sees on either side of one.
+    fn sight(&self) -> usize {
+        self.0.iter().map(|(dilated, plain)| dilated.sight() + plain.sight()).sum()
+    }
+
     fn forward(&self, x: &Tensor) -> Computed<Tensor> {
         let mut x = x.clone();
         for (dilated, plain) in &self.0 {
