@@ -54,7 +54,20 @@ impl Embedder for ModelEmbedder {
     }
 
     fn embed(&mut self, text: &str) -> Result<Embedding, EmbedderError> {
-        let made = self.model.ids(text).and_then(|ids| {
+        self.embed_ids(self.model.ids(text))
+    }
+
+    fn embed_query(&mut self, query: &str) -> Result<Embedding, EmbedderError> {
+        self.embed_ids(self.model.query_ids(query))
+    }
+}
+
+impl ModelEmbedder {
+    fn embed_ids(
+        &mut self,
+        ids: Result<Vec<u32>, EngineError>,
+    ) -> Result<Embedding, EmbedderError> {
+        let made = ids.and_then(|ids| {
             let found = self.model.embed(&ids)?;
             let sparse = found
                 .token_weights

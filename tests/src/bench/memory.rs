@@ -53,7 +53,7 @@ pub(super) fn recall(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     for n in 0..count {
         vectors.push(embedder.embed(&note(n))?.dense);
     }
-    let asked = embedder.embed(query)?.dense;
+    let asked = embedder.embed_query(query)?.dense;
     let mut best = 0.0_f32;
     let flat = median_ms(repeats, || {
         best = vectors

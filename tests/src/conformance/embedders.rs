@@ -146,14 +146,18 @@ fn vectors(dense: &[Vec<f32>], texts: &[Value], check: &mut Check<'_>) {
     let all = HostTensor::new(&[dense.len(), width], dense.concat());
     check.tensor("embedding", &all);
     check.tensor("dense_all", &all);
-    if let Some(cut) = check.expected.get("embedding_cut_64").and_then(|t| t.shape.last().copied())
-    {
+    let cuts = check.expected.iter().filter(|(key, _)| key.starts_with("embedding_cut_"));
+    let cuts: Vec<(String, usize)> = cuts
+        .filter_map(|(key, recorded)| Some((key.clone(), recorded.shape.last().copied()?)))
+        .filter(|(_, cut)| *cut <= width)
+        .collect();
+    for (key, cut) in cuts {
         let shorter = |row: &Vec<f32>| {
             let length = row[..cut].iter().map(|v| v * v).sum::<f32>().sqrt();
             row[..cut].iter().map(|v| v / length).collect::<Vec<_>>()
         };
         let values: Vec<f32> = dense.iter().flat_map(shorter).collect();
-        check.tensor("embedding_cut_64", &HostTensor::new(&[dense.len(), cut], values));
+        check.tensor(&key, &HostTensor::new(&[dense.len(), cut], values));
     }
     for key in ["scores", "scores.dense"] {
         let Some(shape) = check.expected.get(key).map(|t| t.shape.clone()) else { continue };
@@ -169,7 +173,9 @@ fn vectors(dense: &[Vec<f32>], texts: &[Value], check: &mut Check<'_>) {
 
 /// Padded batches: what is masked must not matter.
 fn padded(model: &mut Embedder, check: &mut Check<'_>) -> anyhow::Result<()> {
-    for batch in ["batch0", "batch1", "left_padded", "right_padded"] {
+    let batches = check.expected.keys().filter_map(|key| key.strip_suffix(".input_ids"));
+    let batches: Vec<String> = batches.map(str::to_owned).collect();
+    for batch in batches {
         let part = |name: &str| check.expected.get(&format!("{batch}.{name}")).cloned();
         let (Some(tokens), Some(mask)) = (part("input_ids"), part("attention_mask")) else {
             continue;
@@ -187,9 +193,14 @@ fn padded(model: &mut Embedder, check: &mut Check<'_>) -> anyhow::Result<()> {
                 .collect();
             let got = model.embed(&kept)?;
             let width = got.hidden.dim(1)?;
-            let mut values: Vec<f32> = got.hidden.flatten_all()?.to_vec1()?;
-            values.resize(columns * width, 0.0);
-            hidden.extend(values);
+            let values: Vec<f32> = got.hidden.flatten_all()?.to_vec1()?;
+            let mut rows = values.chunks(width).peekable();
+            for masked in mask {
+                match rows.next_if(|_| *masked > 0.0) {
+                    Some(row) => hidden.extend_from_slice(row),
+                    None => hidden.resize(hidden.len() + width, 0.0),
+                }
+            }
             dense.extend(got.dense);
         }
         let key = format!("{batch}.last_hidden_state");
@@ -200,7 +211,7 @@ fn padded(model: &mut Embedder, check: &mut Check<'_>) -> anyhow::Result<()> {
             && let Some(want) = check.expected.get("embedding").cloned()
         {
             let got = HostTensor::new(&want.shape, dense);
-            check.findings.tensor(batch, &got, &want, Tolerance::rel_l2(LIMIT));
+            check.findings.tensor(&batch, &got, &want, Tolerance::rel_l2(LIMIT));
         }
     }
     Ok(())

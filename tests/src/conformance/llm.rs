@@ -9,7 +9,7 @@ use companion_engine::chat_template::ChatTemplate;
 use companion_engine::models::decoder::{Architecture, CudaDecoder, Decoder, IntegerDecoder};
 use companion_engine::sampling::{SamplingOptions, filter, softmax};
 use companion_engine::tokenizer::{TextStream, TextTokenizer};
-use companion_engine::{Device, Gpu, GpuKvPrecision};
+use companion_engine::{Device, EngineError, Gpu, GpuError, GpuKvPrecision};
 use serde_json::Value;
 
 use super::asr::layout::{entries, folders, json, name};
@@ -197,11 +197,19 @@ impl Run {
         };
         if let Some(device) = device {
             let precision = GpuKvPrecision::Half;
-            let mut model = CudaDecoder::from_decoder(model, &device, GPU_CONTEXT, precision)?;
-            for case in cases {
-                gpu(&mut model, case, &expected, findings)?;
+            match CudaDecoder::from_decoder(model, &device, GPU_CONTEXT, precision) {
+                Ok(mut decoder) => {
+                    for case in cases {
+                        gpu(&mut decoder, case, &expected, findings)?;
+                    }
+                    return Ok(());
+                }
+                // As the daemon does with sizes that the kernels were not built for.
+                Err(EngineError::Gpu(GpuError::Shape { .. })) => {
+                    model = Decoder::load(&self.weights, &Device::Cpu)?
+                }
+                Err(error) => return Err(error.into()),
             }
-            return Ok(());
         }
         for case in cases {
             let name = case["name"].as_str().context("a case without a name")?;
@@ -402,7 +410,7 @@ fn sampling(dir: &Path, findings: &mut Findings) -> anyhow::Result<()> {
         let params = &case["params"];
         let real = |key: &str, default: f64| params[key].as_f64().unwrap_or(default);
         #[expect(clippy::cast_possible_truncation, reason = "parameters are f32 here")]
-        let options = SamplingOptions {
+        let mut options = SamplingOptions {
             temperature: real("temperature", 1.0) as f32,
             top_k: usize::try_from(params["top_k"].as_u64().unwrap_or(0))?,
             top_p: real("top_p", 1.0) as f32,
@@ -410,6 +418,12 @@ fn sampling(dir: &Path, findings: &mut Findings) -> anyhow::Result<()> {
             repetition_penalty: real("repetition_penalty", 1.0) as f32,
             ..SamplingOptions::default()
         };
+        // Without sampling transformers only penalises.
+        if params["do_sample"].as_bool() == Some(false) {
+            let penalty = options.repetition_penalty;
+            let plain = SamplingOptions { temperature: 1.0, ..SamplingOptions::default() };
+            options = SamplingOptions { repetition_penalty: penalty, ..plain };
+        }
         let logits = format!("logits.{}", case["logits"].as_str().unwrap_or_default());
         let logits = recorded.get(&logits).with_context(|| format!("{logits} is not recorded"))?;
         let mut scores = logits.values.clone();

@@ -26,38 +26,143 @@ pub struct ChatTemplate {
     environment: Environment<'static>,
 }
 
-/// Python's `json.dumps`: `", "` and `": "`, nothing escaped beyond JSON's own needs.
-struct PythonJson;
+/// Python's `json.dumps`: `", "` and `": "`, nothing escaped beyond JSON's own needs; or with line breaks.
+struct PythonJson {
+    /// Spaces of a level's indentation, on lines of their own.
+    indent: Option<usize>,
+    level: usize,
+    /// Whether something stands in the innermost bracket.
+    filled: bool,
+    between: String,
+    colon: String,
+    ascii: bool,
+}
+
+impl PythonJson {
+    fn line<W: ?Sized + std::io::Write>(&self, out: &mut W) -> std::io::Result<()> {
+        let Some(width) = self.indent else { return Ok(()) };
+        out.write_all(b"\n")?;
+        out.write_all(" ".repeat(width * self.level).as_bytes())
+    }
+
+    fn open<W: ?Sized + std::io::Write>(
+        &mut self,
+        out: &mut W,
+        bracket: u8,
+    ) -> std::io::Result<()> {
+        (self.level, self.filled) = (self.level + 1, false);
+        out.write_all(&[bracket])
+    }
+
+    fn close<W: ?Sized + std::io::Write>(
+        &mut self,
+        out: &mut W,
+        bracket: u8,
+    ) -> std::io::Result<()> {
+        self.level = self.level.saturating_sub(1);
+        if std::mem::replace(&mut self.filled, true) {
+            self.line(out)?;
+        }
+        out.write_all(&[bracket])
+    }
+
+    fn next<W: ?Sized + std::io::Write>(
+        &mut self,
+        out: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
+        if !first {
+            out.write_all(self.between.as_bytes())?;
+        }
+        self.line(out)
+    }
+}
 
 impl Formatter for PythonJson {
+    fn begin_array<W: ?Sized + std::io::Write>(&mut self, out: &mut W) -> std::io::Result<()> {
+        self.open(out, b'[')
+    }
+    fn end_array<W: ?Sized + std::io::Write>(&mut self, out: &mut W) -> std::io::Result<()> {
+        self.close(out, b']')
+    }
     fn begin_array_value<W: ?Sized + std::io::Write>(
         &mut self,
         out: &mut W,
         first: bool,
     ) -> std::io::Result<()> {
-        if first { Ok(()) } else { out.write_all(b", ") }
+        self.next(out, first)
+    }
+    fn end_array_value<W: ?Sized + std::io::Write>(&mut self, _: &mut W) -> std::io::Result<()> {
+        self.filled = true;
+        Ok(())
+    }
+    fn begin_object<W: ?Sized + std::io::Write>(&mut self, out: &mut W) -> std::io::Result<()> {
+        self.open(out, b'{')
+    }
+    fn end_object<W: ?Sized + std::io::Write>(&mut self, out: &mut W) -> std::io::Result<()> {
+        self.close(out, b'}')
     }
     fn begin_object_key<W: ?Sized + std::io::Write>(
         &mut self,
         out: &mut W,
         first: bool,
     ) -> std::io::Result<()> {
-        if first { Ok(()) } else { out.write_all(b", ") }
+        self.next(out, first)
     }
     fn begin_object_value<W: ?Sized + std::io::Write>(
         &mut self,
         out: &mut W,
     ) -> std::io::Result<()> {
-        out.write_all(b": ")
+        out.write_all(self.colon.as_bytes())
+    }
+    fn end_object_value<W: ?Sized + std::io::Write>(&mut self, _: &mut W) -> std::io::Result<()> {
+        self.filled = true;
+        Ok(())
+    }
+    fn write_string_fragment<W: ?Sized + std::io::Write>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> std::io::Result<()> {
+        if !self.ascii {
+            return out.write_all(fragment.as_bytes());
+        }
+        for unit in fragment.encode_utf16() {
+            match u8::try_from(unit) {
+                Ok(byte) if byte.is_ascii() => out.write_all(&[byte])?,
+                _ => write!(out, "\\u{unit:04x}")?,
+            }
+        }
+        Ok(())
     }
 }
 
-fn to_json(value: &Value) -> Result<Value, Error> {
+/// The filter `tojson` with the arguments that transformers gives it: `ensure_ascii`, `indent`, `separators`
+/// and `sort_keys`.
+fn to_json(value: &Value, named: &Kwargs) -> Result<Value, Error> {
+    let invalid = |problem: String| Error::new(ErrorKind::InvalidOperation, problem);
+    let indent = named.get::<Option<usize>>("indent")?;
+    if indent.is_some_and(|width| width > WIDEST) {
+        return Err(invalid(format!("tojson(indent), expected {WIDEST} at most")));
+    }
+    let (between, colon) = match named.get::<Option<Vec<String>>>("separators")?.as_deref() {
+        None => (if indent.is_some() { "," } else { ", " }.to_owned(), ": ".to_owned()),
+        Some([between, colon]) => (between.clone(), colon.clone()),
+        Some(_) => return Err(invalid("tojson(separators), expected two texts".to_owned())),
+    };
+    let ascii = named.get::<Option<bool>>("ensure_ascii")?.unwrap_or(false);
+    let sorted = named.get::<Option<bool>>("sort_keys")?.unwrap_or(false);
+    named.assert_all_used()?;
+    let format = PythonJson { indent, level: 0, filled: false, between, colon, ascii };
+    let unserializable =
+        |e: serde_json::Error| Error::new(ErrorKind::BadSerialization, e.to_string());
+    let mut json = serde_json::to_value(value).map_err(unserializable)?;
+    if sorted {
+        json.sort_all_objects();
+    }
     let mut out = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut out, PythonJson);
-    value
-        .serialize(&mut serializer)
-        .map_err(|e| Error::new(ErrorKind::BadSerialization, e.to_string()))?;
+    let mut serializer = Serializer::with_formatter(&mut out, format);
+    json.serialize(&mut serializer).map_err(unserializable)?;
     let text = String::from_utf8(out)
         .map_err(|e| Error::new(ErrorKind::BadSerialization, e.to_string()))?;
     Ok(Value::from_safe_string(text))
@@ -126,21 +231,36 @@ fn indent(
 }
 
 impl ChatTemplate {
-    /// Reads the template out of `tokenizer_config.json`.
+    /// Reads the template of a directory: `chat_template.jinja`, or what stands in `tokenizer_config.json` (one,
+    /// or several by name, of which `default` is taken).
     ///
     /// # Errors
-    /// When the file cannot be read, has no template, or the template is wrong.
+    /// When a file cannot be read, there is no template, or the template is wrong.
     pub fn open(directory: &Path) -> Result<Self, EngineError> {
         let file = directory.join("tokenizer_config.json");
         let malformed = |problem: String| EngineError::Malformed { file: file.clone(), problem };
         let bytes = crate::weights::read_small(&file)?;
         let json: serde_json::Value =
             serde_json::from_slice(&bytes).map_err(|e| malformed(e.to_string()))?;
-        let template = json
-            .get("chat_template")
-            .and_then(serde_json::Value::as_str)
-            .ok_or_else(|| malformed("it has no chat_template".to_owned()))?;
-        let mut chat = Self::new(template).map_err(|e| malformed(format!("chat_template: {e}")))?;
+        let own = directory.join("chat_template.jinja");
+        let named = |list: &serde_json::Value| {
+            let of = |one: &&serde_json::Value| one["name"] == "default";
+            list.as_array()?.iter().find(of)?.get("template")?.as_str().map(str::to_owned)
+        };
+        let template = if own.is_file() {
+            let bytes = crate::weights::read_small(&own)?;
+            let refused = |e: std::string::FromUtf8Error| EngineError::Malformed {
+                file: own.clone(),
+                problem: e.to_string(),
+            };
+            String::from_utf8(bytes).map_err(refused)?
+        } else {
+            json.get("chat_template")
+                .and_then(|value| value.as_str().map(str::to_owned).or_else(|| named(value)))
+                .ok_or_else(|| malformed("it has no chat_template".to_owned()))?
+        };
+        let mut chat =
+            Self::new(&template).map_err(|e| malformed(format!("chat_template: {e}")))?;
         for key in ["bos_token", "eos_token"] {
             let token =
                 json.get(key).and_then(|t| t.as_str().or_else(|| t.get("content")?.as_str()));
@@ -178,7 +298,7 @@ impl ChatTemplate {
             environment.remove_filter(name);
         }
         environment.add_filter("indent", indent);
-        environment.add_filter("tojson", |value: Value| to_json(&value));
+        environment.add_filter("tojson", |value: Value, named: Kwargs| to_json(&value, &named));
         environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, message))
         });
@@ -261,6 +381,54 @@ mod tests {
         let messages: [ChatMessage; 0] = [];
         let text = chat.unwrap().render(&messages, None, true, &serde_json::json!({})).unwrap();
         assert_eq!(text, "  a\n  b 1- 2");
+    }
+
+    #[test]
+    fn json_takes_pythons_arguments() {
+        let value = serde_json::json!({"b": [1, {}, []], "a": "好\u{1F600}\n"});
+        let of = |arguments: &str| {
+            let chat =
+                ChatTemplate::new(&format!("{{{{ tools | tojson({arguments}) }}}}")).unwrap();
+            let messages: [ChatMessage; 0] = [];
+            chat.render(&messages, Some(&value), true, &serde_json::json!({}))
+        };
+        // As Python 3.12's json.dumps prints them.
+        for (arguments, wanted) in [
+            ("", "{\"b\": [1, {}, []], \"a\": \"好\u{1F600}\\n\"}"),
+            (
+                "indent=2",
+                "{\n  \"b\": [\n    1,\n    {},\n    []\n  ],\n  \"a\": \"好\u{1F600}\\n\"\n}",
+            ),
+            (
+                "ensure_ascii=true, separators=(',', ':'), sort_keys=true",
+                "{\"a\":\"\\u597d\\ud83d\\ude00\\n\",\"b\":[1,{},[]]}",
+            ),
+        ] {
+            assert_eq!(of(arguments).unwrap(), wanted, "{arguments}");
+        }
+        for wrong in ["indent=999999999", "separators=(',',)", "colour=1"] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_template_of_its_own_file_goes_before_the_configurations() {
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let prompt = || {
+            let messages: [ChatMessage; 0] = [];
+            let chat = ChatTemplate::open(folder.path()).map_err(|e| e.to_string())?;
+            chat.render(&messages, None, true, &serde_json::json!({})).map_err(|e| e.to_string())
+        };
+        write("tokenizer_config.json", r#"{"bos_token": "<s>"}"#);
+        assert!(prompt().unwrap_err().contains("no chat_template"));
+        let listed = r#"{"bos_token": "<s>", "chat_template":
+            [{"name": "tool_use", "template": "tools"}, {"name": "default", "template": "{{ bos_token }}list"}]}"#;
+        write("tokenizer_config.json", listed);
+        assert_eq!(prompt().unwrap(), "<s>list");
+        write("chat_template.jinja", "{{ bos_token }}file");
+        assert_eq!(prompt().unwrap(), "<s>file");
     }
 
     #[test]

@@ -82,13 +82,17 @@ fn top_p(scores: &mut [f32], p: f32) {
     }
     let probabilities = softmax(scores);
     let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
-    let mut sum = 0.0;
-    for (rank, at) in order.into_iter().enumerate() {
-        if rank > 0 && sum >= p {
-            scores[at] = f32::NEG_INFINITY;
+    order.sort_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]));
+    order.pop();
+    // (As transformers: from the least likely on; torch's running sums of f32 are in f64 and come out as f32.)
+    let mut sum = 0f64;
+    for at in order {
+        sum += f64::from(probabilities[at]);
+        #[expect(clippy::cast_possible_truncation, reason = "as torch rounds")]
+        if sum as f32 > (1.0 - f64::from(p)) as f32 {
+            break;
         }
-        sum += probabilities[at];
+        scores[at] = f32::NEG_INFINITY;
     }
 }
 

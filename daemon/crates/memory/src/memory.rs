@@ -220,7 +220,7 @@ impl Memory {
     ) -> Result<Recall, MemoryError> {
         let lexical = self.lexical.search(&self.words.terms(query));
         let vector = if elapsed() < deadline {
-            let embedding = self.embedder.embed(query)?;
+            let embedding = self.embedder.embed_query(query)?;
             self.vectors.search(&embedding.dense, count.max(16))
         } else {
             Vec::new()

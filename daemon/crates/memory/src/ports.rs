@@ -39,4 +39,12 @@ pub trait Embedder: Send {
     /// # Errors
     /// When the model fails.
     fn embed(&mut self, text: &str) -> Result<Embedding, EmbedderError>;
+
+    /// Embeds what is looked for; some models are told that it is a question.
+    ///
+    /// # Errors
+    /// When the model fails.
+    fn embed_query(&mut self, query: &str) -> Result<Embedding, EmbedderError> {
+        self.embed(query)
+    }
 }

@@ -13,19 +13,19 @@ impl LowFrameRate {
     /// Copies of the first row before it: a stack is centred on its row.
     #[must_use]
     pub fn padding(&self) -> usize {
-        (self.stack - 1) / 2
+        self.stack.saturating_sub(1) / 2
     }
 
     /// How many rows come out of `rows`.
     #[must_use]
     pub fn rows(&self, rows: usize) -> usize {
-        rows.div_ceil(self.skip)
+        rows.div_ceil(self.skip.max(1))
     }
 
     /// Which input row is the `part`-th of output row `row`, of `rows` input rows.
     #[must_use]
     pub fn source(&self, row: usize, part: usize, rows: usize) -> usize {
-        (row * self.skip + part).saturating_sub(self.padding()).min(rows - 1)
+        (row * self.skip + part).saturating_sub(self.padding()).min(rows.saturating_sub(1))
     }
 
     /// Stacks whole rows of `dim` values.

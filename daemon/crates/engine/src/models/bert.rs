@@ -247,7 +247,25 @@ impl Bert {
 
     fn embed(&self, ids: &[u32]) -> Result<Tensor> {
         let words = self.words.index_select(&Tensor::new(ids, &self.device)?, 0)?;
-        let positions = self.positions.narrow(0, self.first_position, ids.len())?;
+        let padding = self.first_position.checked_sub(1).and_then(|id| u32::try_from(id).ok());
+        let positions = match padding {
+            // XLM-R's padding has a position of its own, and the others are counted without it.
+            Some(padding) if ids.contains(&padding) => {
+                let mut next = self.first_position;
+                let places: Vec<u32> = ids
+                    .iter()
+                    .map(|id| match *id == padding {
+                        true => padding,
+                        false => {
+                            next += 1;
+                            u32::try_from(next - 1).unwrap_or(u32::MAX)
+                        }
+                    })
+                    .collect();
+                self.positions.index_select(&Tensor::new(places, &self.device)?, 0)?
+            }
+            _ => self.positions.narrow(0, self.first_position, ids.len())?,
+        };
         self.norm.forward(&(words + positions)?.broadcast_add(&self.kind)?)
     }
 }

@@ -58,6 +58,8 @@ pub struct Embedder {
     heads: Option<TokenHeads>,
     tokenizer: TextTokenizer,
     max_length: usize,
+    /// What stands before a question.
+    query_prompt: String,
 }
 
 fn failed(source: candle_core::Error) -> EngineError {
@@ -82,22 +84,19 @@ impl Embedder {
         } else {
             Encoder::Decoder(Box::new(Decoder::load_headless(directory, device)?))
         };
-        let limits = directory.join("sentence_bert_config.json");
+        refuse_modules(directory)?;
         let most = match &encoder {
             Encoder::Bert(bert) => bert.longest(),
             Encoder::Decoder(_) => config.size("max_position_embeddings", Some(512))?,
         };
-        let max_length = if limits.is_file() {
-            Settings::open(&limits)?.size("max_seq_length", Some(most))?.min(most)
-        } else {
-            most
-        };
+        let max_length = longest(directory, most)?;
         Ok(Self {
             encoder,
             pooling: pooling(directory, usual_pooling(directory, &config)?)?,
             heads: TokenHeads::load(directory, config.size("hidden_size", None)?, device)?,
             tokenizer: TextTokenizer::open(directory)?,
             max_length,
+            query_prompt: query_prompt(directory)?,
         })
     }
 
@@ -114,6 +113,14 @@ impl Embedder {
             ids.extend(last);
         }
         Ok(ids)
+    }
+
+    /// Ids of a question, told to be one where the release does so (Qwen3-Embedding: `Instruct: …`).
+    ///
+    /// # Errors
+    /// As [`Self::ids`].
+    pub fn query_ids(&self, query: &str) -> Loaded<Vec<u32>> {
+        self.ids(&format!("{}{query}", self.query_prompt))
     }
 
     /// The vectors of `ids`, which hold no padding.
@@ -191,6 +198,63 @@ fn usual_pooling(directory: &Path, config: &Settings) -> Loaded<Pooling> {
     })
 }
 
+/// Tokens that a text may have: what sentence-transformers' file says, or the tokenizer's, but not more than `most`.
+fn longest(directory: &Path, most: usize) -> Loaded<usize> {
+    for (file, key) in [
+        ("sentence_bert_config.json", "max_seq_length"),
+        ("tokenizer_config.json", "model_max_length"),
+    ] {
+        let file = directory.join(file);
+        if !file.is_file() {
+            continue;
+        }
+        let s = Settings::open(&file)?;
+        if s.flag("do_lower_case", false)? && key == "max_seq_length" {
+            return Err(s.wrong(
+                "do_lower_case",
+                "is true, expected a tokenizer that lowers the case itself",
+            ));
+        }
+        // (A tokenizer without a limit names a number of thirty digits.)
+        if let Some(length) = s.get(key).and_then(serde_json::Value::as_u64) {
+            return Ok(usize::try_from(length).unwrap_or(most).clamp(1, most));
+        }
+    }
+    Ok(most)
+}
+
+/// What sentence-transformers' file puts before a question; nothing where it says nothing.
+fn query_prompt(directory: &Path) -> Loaded<String> {
+    let file = directory.join("config_sentence_transformers.json");
+    if !file.is_file() {
+        return Ok(String::new());
+    }
+    let prompts = Settings::open(&file)?.inner("prompts");
+    let prompt = prompts.as_ref().map(|prompts| prompts.text("query", Some(""))).transpose()?;
+    Ok(prompt.unwrap_or_default().to_owned())
+}
+
+/// Refuses modules of sentence-transformers that would change the vectors and are not computed here.
+fn refuse_modules(directory: &Path) -> Loaded<()> {
+    let file = directory.join("modules.json");
+    if !file.is_file() {
+        return Ok(());
+    }
+    let malformed = |problem: String| EngineError::Malformed { file: file.clone(), problem };
+    let json: serde_json::Value = serde_json::from_slice(&crate::weights::read_small(&file)?)
+        .map_err(|error| malformed(error.to_string()))?;
+    for module in json.as_array().map(Vec::as_slice).unwrap_or_default() {
+        let kind = module["type"].as_str().unwrap_or_default();
+        let name = kind.rsplit('.').next().unwrap_or_default();
+        if !["Transformer", "Pooling", "Normalize"].contains(&name) {
+            return Err(malformed(format!(
+                "it has a module {kind:?}, expected Transformer, Pooling and Normalize alone"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// What sentence-transformers' file says, `usual` where there is none.
 fn pooling(directory: &Path, usual: Pooling) -> Loaded<Pooling> {
     let file = directory.join("1_Pooling/config.json");
@@ -198,10 +262,22 @@ fn pooling(directory: &Path, usual: Pooling) -> Loaded<Pooling> {
         return Ok(usual);
     }
     let s = Settings::open(&file)?;
+    match s.text("pooling_mode", Some(""))? {
+        "" => {}
+        "cls" => return Ok(Pooling::First),
+        "mean" | "mean_sqrt_len" => return Ok(Pooling::Mean),
+        "lasttoken" => return Ok(Pooling::Last),
+        other => {
+            let problem = format!("is {other:?}, expected cls, mean, mean_sqrt_len or lasttoken");
+            return Err(s.wrong("pooling_mode", problem));
+        }
+    }
     let mut found = Vec::new();
     for (key, pooling) in [
         ("pooling_mode_cls_token", Pooling::First),
         ("pooling_mode_mean_tokens", Pooling::Mean),
+        // (A mean but for its length, which no vector keeps.)
+        ("pooling_mode_mean_sqrt_len_tokens", Pooling::Mean),
         ("pooling_mode_lasttoken", Pooling::Last),
     ] {
         if s.flag(key, false)? {
@@ -261,6 +337,38 @@ mod tests {
         assert_eq!(pooled(r#"{"model_type": "qwen3"}"#, &[]), Pooling::Last);
         let said = [("1_Pooling/config.json", r#"{"pooling_mode_mean_tokens": true}"#)];
         assert_eq!(pooled(&xlm(8194), &said), Pooling::Mean);
+    }
+
+    #[test]
+    fn what_sentence_transformers_say_is_kept_or_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let length = || longest(folder.path(), 512).map_err(|error| error.to_string());
+        assert_eq!(length(), Ok(512));
+        write("tokenizer_config.json", r#"{"model_max_length": 1000000000000000019884624838656}"#);
+        assert_eq!(length(), Ok(512));
+        write("tokenizer_config.json", r#"{"model_max_length": 256}"#);
+        assert_eq!(length(), Ok(256));
+        write("sentence_bert_config.json", r#"{"max_seq_length": 128, "do_lower_case": false}"#);
+        assert_eq!(length(), Ok(128));
+        write("sentence_bert_config.json", r#"{"max_seq_length": 128, "do_lower_case": true}"#);
+        assert!(length().unwrap_err().contains("do_lower_case"));
+        let modules = |last: &str| {
+            let text = format!(
+                r#"[{{"type": "sentence_transformers.models.Transformer"}}, {{"type": "sentence_transformers.models.{last}"}}]"#
+            );
+            write("modules.json", &text);
+            refuse_modules(folder.path()).map_err(|error| error.to_string())
+        };
+        assert_eq!(query_prompt(folder.path()).unwrap(), "");
+        write(
+            "config_sentence_transformers.json",
+            r#"{"prompts": {"query": "Find: ", "document": ""}}"#,
+        );
+        assert_eq!(query_prompt(folder.path()).unwrap(), "Find: ");
+        assert_eq!(modules("Pooling"), Ok(()));
+        assert!(modules("Dense").unwrap_err().contains("Dense"));
     }
 
     #[test]

@@ -47,10 +47,10 @@ impl SanmSizes {
         if !(1..=65_536).contains(&inner) {
             return refuse("linear_units", format!("{inner} is not from 1 to 65536"));
         }
-        if kernel % 2 == 0 || kernel > 255 {
-            return refuse("kernel_size", format!("{kernel} is not an odd number up to 255"));
+        if !(1..=255).contains(&kernel) {
+            return refuse("kernel_size", format!("{kernel} is not from 1 to 255"));
         }
-        if shift > (kernel - 1) / 2 {
+        if shift > kernel / 2 {
             return refuse("sanm_shfit", format!("{shift} is more than half of {kernel} taps"));
         }
         Ok(())

@@ -65,7 +65,9 @@ impl QuantScheme {
                 if bits != 4 && bits != 8 {
                     return refuse("bits", &bits.to_string(), "4 or 8");
                 }
-                let zero_less_one = match s.text("checkpoint_format", Some("gptq"))? {
+                // Some writers have only the second name.
+                let format = s.text("format", Some("gptq"))?;
+                let zero_less_one = match s.text("checkpoint_format", Some(format))? {
                     "gptq" => true,
                     "gptq_v2" => false,
                     other => return refuse("checkpoint_format", other, "gptq or gptq_v2"),

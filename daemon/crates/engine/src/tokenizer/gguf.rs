@@ -27,19 +27,23 @@ struct Splitting {
     normalizer: Value,
     /// Words that are tokens are not put together from merges.
     ignore_merges: bool,
+    /// Whether a text begins with the begin token where the file does not say (as in llama.cpp).
+    begins: bool,
 }
 
 fn splitting(name: &str) -> Option<Splitting> {
     match name {
-        "qwen2" => Some(Splitting {
+        "qwen2" | "deepseek-r1-qwen" => Some(Splitting {
             pattern: split_pattern("\\p{N}"),
             normalizer: json!({ "type": "NFC" }),
             ignore_merges: false,
+            begins: false,
         }),
-        "llama-bpe" | "llama3" => Some(Splitting {
+        "llama-bpe" | "llama3" | "llama-v3" => Some(Splitting {
             pattern: split_pattern("\\p{N}{1,3}"),
             normalizer: Value::Null,
             ignore_merges: true,
+            begins: true,
         }),
         _ => None,
     }
@@ -72,9 +76,13 @@ fn kinds(file: &GgufFile, count: usize) -> Result<Vec<i64>, EngineError> {
     kinds.collect()
 }
 
-/// What the tokenizer adds around a text: the begin token, where the file says so.
-fn framing(file: &GgufFile, byte_level: &Value) -> Result<Value, EngineError> {
-    if !matches!(file.value("tokenizer.ggml.add_bos_token"), Some(Meta::Bool(true))) {
+/// What the tokenizer adds around a text: the begin token, where the file says so, or usually.
+fn framing(file: &GgufFile, byte_level: &Value, usually: bool) -> Result<Value, EngineError> {
+    let begins = match file.value("tokenizer.ggml.add_bos_token") {
+        Some(value) => matches!(value, Meta::Bool(true)),
+        None => usually && file.value("tokenizer.ggml.bos_token_id").is_some(),
+    };
+    if !begins {
         return Ok(byte_level.clone());
     }
     let id = file.number("tokenizer.ggml.bos_token_id")?;
@@ -132,7 +140,7 @@ impl TextTokenizer {
                   "behavior": "Isolated", "invert": false },
                 byte_level,
             ]},
-            "post_processor": framing(file, &byte_level)?,
+            "post_processor": framing(file, &byte_level, splitting.begins)?,
             "decoder": byte_level,
             "model": {
                 "type": "BPE", "ignore_merges": splitting.ignore_merges,

@@ -209,6 +209,7 @@ impl DecoderConfig {
             ("num_key_value_heads", self.num_key_value_heads),
             ("head_dim", self.head_dim),
             ("vocab_size", self.vocab_size),
+            ("max_position_embeddings", self.max_position_embeddings),
         ] {
             if size == 0 || size > LARGEST {
                 return wrong(key, format!("is {size}, expected 1 to {LARGEST}"));
@@ -228,6 +229,19 @@ impl DecoderConfig {
                 self.num_attention_heads, self.head_dim
             );
             return wrong("num_attention_heads", problem);
+        }
+        let factor = match self.rope_scaling {
+            RopeScaling::Linear(factor) => factor,
+            _ => 1.0,
+        };
+        for (key, value) in [
+            ("rms_norm_eps", self.rms_norm_eps),
+            ("rope_theta", self.rope_theta),
+            ("factor", factor),
+        ] {
+            if !value.is_finite() || value <= 0.0 {
+                return wrong(key, format!("is {value}, expected a number above 0"));
+            }
         }
         if !self.head_dim.is_multiple_of(2) {
             return wrong("head_dim", format!("is {}, expected an even number", self.head_dim));
@@ -249,9 +263,14 @@ fn refuse_variants(s: &Settings) -> Result<(), EngineError> {
     if act != "silu" {
         return Err(s.wrong("hidden_act", format!("is {act:?}, expected \"silu\"")));
     }
-    let window = s.get("sliding_window").is_some();
-    if window && s.flag("use_sliding_window", false)? {
-        return Err(s.wrong("use_sliding_window", "is true, expected false"));
+    // Layers from `max_window_layers` on see only a window; in the releases that is none of them.
+    if s.get("sliding_window").is_some() && s.flag("use_sliding_window", false)? {
+        let layers = s.size("num_hidden_layers", None)?;
+        let whole = s.get("max_window_layers").and_then(serde_json::Value::as_u64);
+        if whole.is_none_or(|whole| whole < layers as u64) {
+            let problem = format!("is true, expected false or max_window_layers of {layers}");
+            return Err(s.wrong("use_sliding_window", problem));
+        }
     }
     let part = s.real("partial_rotary_factor", Some(1.0))?;
     #[expect(clippy::float_cmp, reason = "written as 1.0 where it is whole")]
