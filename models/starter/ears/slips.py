@@ -121,7 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("evidence", type=Path, nargs="+")
     parser.add_argument("--test", type=Path, nargs="*", default=[])
-    parser.add_argument("--dear", type=float, default=4.0, help="a false alarm costs as much as so many slips that are missed")
+    parser.add_argument("--dear", type=float, default=2.0, help="a false alarm costs as much as so many slips that are missed")
     parser.add_argument("--folds", type=int, default=0, help="parts of the sentences, each judged by rules learnt on the others")
     args = parser.parse_args()
     clauses, tables = read(args.evidence), {}

@@ -1,4 +1,4 @@
-"""Trains the starter ears: `python train.py --out DIR --work DIR --minutes N [--device cuda] [--init DIR]`.
+"""Trains the starter ears: `python train.py --out DIR --work DIR --minutes N|--utterances N [--device cuda] [--init DIR]`.
 
 On a CPU `torchrun --nproc-per-node 2 train.py …` uses one process per core: each takes its own batches, and the
 gradients are averaged (a single process with two threads is a third slower at this size).
@@ -178,13 +178,15 @@ class Ears(nn.Module):
         return ctc(logits[:, 4:], lengths, texts), ctc(aux_logits[:, 4:], lengths, auxes), tag_loss
 
 
-class Clock:
-    """Share of the time that is over, the same in all processes."""
+class Schedule:
+    """Share of the run that is over, the same in all processes: of the utterances where their number is set, or of the time."""
 
-    def __init__(self, minutes: float) -> None:
-        self.start, self.seconds = time.time(), minutes * 60
+    def __init__(self, minutes: float, utterances: int | None) -> None:
+        self.start, self.seconds, self.utterances = time.time(), minutes * 60, utterances
 
-    def share(self) -> float:
+    def share(self, seen: int) -> float:
+        if self.utterances is not None:
+            return seen / self.utterances
         value = torch.tensor([(time.time() - self.start) / self.seconds])
         if dist.is_initialized():
             dist.broadcast(value, 0)
@@ -195,7 +197,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="model directory to write")
     parser.add_argument("--work", type=Path, required=True, help="scratch folder; clips lie in its `clips`")
-    parser.add_argument("--minutes", type=float, default=90)
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, default=90)
+    length.add_argument("--utterances", type=int, help="clips to learn from, whatever the time: on a machine that does other things too")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=16, help="clips per step and process")
@@ -230,9 +234,10 @@ def main() -> None:
     # On a CPU without bfloat16 instructions the half precision is many times slower than float32.
     half = args.device != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
     optimizer = Muon(ears, 0.2, ("embed", "ctc_lo", "aux_head"), clip=5.0)
-    batches, clock = Batches(clips, vocab, cmvn, args.seed + 1000 * rank, args.looks), Clock(args.minutes)
+    batches = Batches(clips, vocab, cmvn, args.seed + 1000 * rank, args.looks)
+    schedule = Schedule(args.minutes, args.utterances)
     step, seen, sums, saved, shown = 0, 0, np.zeros(3), time.time(), time.time()
-    while (share := clock.share()) < 1:
+    while (share := schedule.share(seen)) < 1:
         strength = min(0.8, 0.4 + share) if args.init else float(np.clip((share - 0.15) / 0.15, 0, 1))
         for batch in batches.batch(args.batch, strength):
             losses = ears.losses(batch, args.device, half, step)

@@ -123,14 +123,14 @@ impl Default for AgreementRules {
 }
 
 const SYLLABLE: SlipWeights = SlipWeights {
-    swallowed: [-6.402, 0.191, 0.285, -0.329],
-    repeated: [0.494, 0.291, 0.196, -0.258, 0.286, 2.585],
-    added: [-1.047, 0.392, 1.007, 0.380],
+    swallowed: [-5.831, 0.184, 0.245, -0.338],
+    repeated: [1.917, 0.274, 0.187, -0.085, 0.267, 3.136],
+    added: [-0.776, 0.384, 0.643, 0.477],
 };
 const WORD: SlipWeights = SlipWeights {
-    swallowed: [-4.498, 0.110, 0.367, -0.439],
-    repeated: [-1.443, 0.248, 0.442, -0.153, 0.276, 3.902],
-    added: [-2.428, 0.474, 1.394, 0.771],
+    swallowed: [-3.605, 0.142, 0.273, -0.369],
+    repeated: [-1.437, 0.212, 0.408, -0.043, 0.244, 2.856],
+    added: [-2.804, 0.432, 1.113, 0.509],
 };
 
 /// Evidence beyond these bounds counts as they do, nats.
