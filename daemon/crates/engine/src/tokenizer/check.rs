@@ -150,6 +150,8 @@ fn part_of(part: &Value, depth: usize) -> Result<(), String> {
                 let table = table.as_str().ok_or("precompiled_charsmap is no text")?;
                 table_of(&base64(table).ok_or("precompiled_charsmap is no base64")?)
                     .map_err(|problem| format!("precompiled_charsmap: {problem}"))?;
+            } else if fields.get("type").is_some_and(|kind| kind == "Precompiled") {
+                return Err("Precompiled has no precompiled_charsmap".to_owned());
             }
             if fields.get("length").and_then(Value::as_u64) == Some(0) {
                 return Err("length is 0, expected 1 or more".to_owned());
@@ -320,6 +322,10 @@ mod tests {
             (
                 r#""normalizer": {"type": "Precompiled", "precompiled_charsmap": "/////w=="}"#,
                 "cut short",
+            ),
+            (
+                r#""normalizer": {"type": "Precompiled", "precompile2_charsmap": "AAAA"}"#,
+                "Precompiled has no",
             ),
             (r#""normalizer": [[[[[[[[[[[[[[]]]]]]]]]]]]]]"#, "nests deeper"),
         ] {
