@@ -9,7 +9,7 @@ use companion_engine::chat_template::ChatTemplate;
 use companion_engine::models::decoder::{Architecture, CudaDecoder, Decoder, IntegerDecoder};
 use companion_engine::sampling::{SamplingOptions, filter, softmax};
 use companion_engine::tokenizer::{TextStream, TextTokenizer};
-use companion_engine::{Device, EngineError, Gpu, GpuError, GpuKvPrecision};
+use companion_engine::{Device, Gpu, GpuKvPrecision};
 use serde_json::Value;
 
 use super::asr::layout::{entries, folders, json, name};
@@ -197,19 +197,11 @@ impl Run {
         };
         if let Some(device) = device {
             let precision = GpuKvPrecision::Half;
-            match CudaDecoder::from_decoder(model, &device, GPU_CONTEXT, precision) {
-                Ok(mut decoder) => {
-                    for case in cases {
-                        gpu(&mut decoder, case, &expected, findings)?;
-                    }
-                    return Ok(());
-                }
-                // As the daemon does with sizes that the kernels were not built for.
-                Err(EngineError::Gpu(GpuError::Shape { .. })) => {
-                    model = Decoder::load(&self.weights, &Device::Cpu)?
-                }
-                Err(error) => return Err(error.into()),
+            let mut model = CudaDecoder::from_decoder(model, &device, GPU_CONTEXT, precision)?;
+            for case in cases {
+                gpu(&mut model, case, &expected, findings)?;
             }
+            return Ok(());
         }
         for case in cases {
             let name = case["name"].as_str().context("a case without a name")?;

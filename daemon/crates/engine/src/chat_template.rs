@@ -74,6 +74,7 @@ impl PythonJson {
         if !first {
             out.write_all(self.between.as_bytes())?;
         }
+        self.filled = true;
         self.line(out)
     }
 }
@@ -91,10 +92,6 @@ impl Formatter for PythonJson {
         first: bool,
     ) -> std::io::Result<()> {
         self.next(out, first)
-    }
-    fn end_array_value<W: ?Sized + std::io::Write>(&mut self, _: &mut W) -> std::io::Result<()> {
-        self.filled = true;
-        Ok(())
     }
     fn begin_object<W: ?Sized + std::io::Write>(&mut self, out: &mut W) -> std::io::Result<()> {
         self.open(out, b'{')
@@ -114,10 +111,6 @@ impl Formatter for PythonJson {
         out: &mut W,
     ) -> std::io::Result<()> {
         out.write_all(self.colon.as_bytes())
-    }
-    fn end_object_value<W: ?Sized + std::io::Write>(&mut self, _: &mut W) -> std::io::Result<()> {
-        self.filled = true;
-        Ok(())
     }
     fn write_string_fragment<W: ?Sized + std::io::Write>(
         &mut self,

@@ -1,6 +1,7 @@
 //! Texts to vectors: an encoder, the pooling its release names, L2 normalisation. BGE-M3 (Chen et al. 2024)
 //! adds a weight per token and a vector per token ("sparse" and "ColBERT"). One text at a time.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -60,6 +61,8 @@ pub struct Embedder {
     max_length: usize,
     /// What stands before a question.
     query_prompt: String,
+    /// Whether texts are read in lower case, whatever the tokenizer does (the English BGE models say so).
+    lower_case: bool,
 }
 
 fn failed(source: candle_core::Error) -> EngineError {
@@ -97,6 +100,7 @@ impl Embedder {
             tokenizer: TextTokenizer::open(directory)?,
             max_length,
             query_prompt: query_prompt(directory)?,
+            lower_case: lower_case(directory)?,
         })
     }
 
@@ -106,7 +110,9 @@ impl Embedder {
     /// # Errors
     /// When the tokenizer fails.
     pub fn ids(&self, text: &str) -> Loaded<Vec<u32>> {
-        let mut ids = self.tokenizer.encode(text, true)?;
+        let text =
+            if self.lower_case { Cow::Owned(text.to_lowercase()) } else { Cow::Borrowed(text) };
+        let mut ids = self.tokenizer.encode(&text, true)?;
         if ids.len() > self.max_length {
             let last = ids.last().copied();
             ids.truncate(self.max_length.saturating_sub(1));
@@ -209,18 +215,18 @@ fn longest(directory: &Path, most: usize) -> Loaded<usize> {
             continue;
         }
         let s = Settings::open(&file)?;
-        if s.flag("do_lower_case", false)? && key == "max_seq_length" {
-            return Err(s.wrong(
-                "do_lower_case",
-                "is true, expected a tokenizer that lowers the case itself",
-            ));
-        }
         // (A tokenizer without a limit names a number of thirty digits.)
         if let Some(length) = s.get(key).and_then(serde_json::Value::as_u64) {
             return Ok(usize::try_from(length).unwrap_or(most).clamp(1, most));
         }
     }
     Ok(most)
+}
+
+/// Whether sentence-transformers' file has texts read in lower case.
+fn lower_case(directory: &Path) -> Loaded<bool> {
+    let file = directory.join("sentence_bert_config.json");
+    if file.is_file() { Settings::open(&file)?.flag("do_lower_case", false) } else { Ok(false) }
 }
 
 /// What sentence-transformers' file puts before a question; nothing where it says nothing.
@@ -352,8 +358,9 @@ mod tests {
         assert_eq!(length(), Ok(256));
         write("sentence_bert_config.json", r#"{"max_seq_length": 128, "do_lower_case": false}"#);
         assert_eq!(length(), Ok(128));
+        assert!(!lower_case(folder.path()).unwrap());
         write("sentence_bert_config.json", r#"{"max_seq_length": 128, "do_lower_case": true}"#);
-        assert!(length().unwrap_err().contains("do_lower_case"));
+        assert!(lower_case(folder.path()).unwrap());
         let modules = |last: &str| {
             let text = format!(
                 r#"[{{"type": "sentence_transformers.models.Transformer"}}, {{"type": "sentence_transformers.models.{last}"}}]"#
